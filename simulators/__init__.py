@@ -1,0 +1,1 @@
+"""Fast, validated hardware models: NumPy and Numba only, no Gymnasium and no PyTorch."""

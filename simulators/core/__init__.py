@@ -1,0 +1,1 @@
+"""What all simulators share: typed errors, seeding, hashing, files, comparison with references."""
