@@ -2,37 +2,77 @@
 
 from __future__ import annotations
 
-import os
+import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, TypeVar, cast
 
-__all__ = ["kernel", "parallel_kernel"]
+import numba
+from numba.core import event as numba_events
+
+from chipgym.simulators.core.kernel_cache import cache_base, kernel_folder
+
+__all__ = ["announce_compilation", "inlined", "kernel", "parallel_kernel"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-
-def _use_writable_cache() -> None:
-    """Send Numba's cache to the user's cache directory where the installation is read-only."""
-    package = Path(__file__).resolve().parent
-    if "NUMBA_CACHE_DIR" in os.environ or os.access(package, os.W_OK):
-        return
-    root = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
-    os.environ["NUMBA_CACHE_DIR"] = str(root / "chipgym" / "numba")
+# Numba's type information is partial, and differs between its versions.
+_CONFIG: Any = numba.config
+_NJIT: Any = numba.njit
+_EVENTS: Any = numba_events
 
 
-_use_writable_cache()
-
-import numba  # noqa: E402  (the cache directory is read when Numba is imported)
+def _compile(function: F, **options: bool) -> F:
+    """Wrap a function in Numba's compiler, with a cache that follows the imported sources."""
+    folder = kernel_folder(function.__module__)
+    previous = _CONFIG.CACHE_DIR
+    # Numba reads the folder while it wraps the function; other libraries keep their own.
+    _CONFIG.CACHE_DIR = str(folder or previous)
+    try:
+        decorate = _NJIT(cache=folder is not None, nogil=True, error_model="numpy", **options)
+        return cast(F, decorate(function))
+    finally:
+        _CONFIG.CACHE_DIR = previous
 
 
 def kernel(function: F) -> F:
     """Compile a kernel. No fast-math: the same bits on every machine."""
-    return cast(F, numba.njit(cache=True, nogil=True, error_model="numpy")(function))
+    return _compile(function)
 
 
 def parallel_kernel(function: F) -> F:
     """Compile a kernel whose ``prange`` loops run in threads."""
-    return cast(
-        F, numba.njit(cache=True, nogil=True, error_model="numpy", parallel=True)(function)
-    )
+    return _compile(function, parallel=True)
+
+
+def inlined(function: F) -> F:
+    """Compile a kernel that is merged into its callers.
+
+    For functions that take structures of many arrays: a call would copy every array descriptor.
+    """
+    return cast(F, _NJIT(inline="always", error_model="numpy")(function))
+
+
+def announce_compilation() -> None:
+    """Say on stderr that kernels are being compiled, and where they will be kept."""
+    base = cache_base()
+    where = f"once, kept in {base}" if base else "no folder for keeping them is writable"
+    print(f"Compiling simulation kernels ({where}) …", file=sys.stderr, flush=True)
+
+
+class _Announcer(numba_events.Listener):
+    """Announces the first kernel of a process that is compiled rather than loaded."""
+
+    announced = False
+
+    def on_start(self, event: Any) -> None:
+        """Announce, once."""
+        module = event.data["dispatcher"].__module__
+        if not self.announced and module.startswith("chipgym."):
+            self.announced = True
+            announce_compilation()
+
+    def on_end(self, event: Any) -> None:
+        """Do nothing; the interface asks for it."""
+
+
+_EVENTS.register("numba:compile", _Announcer())

@@ -109,7 +109,9 @@ def _mean_inverse_bandwidth(platform: Platform) -> float:
     return float(inverse.sum() / pairs) if pairs else 0.0
 
 
-def mean_costs(platform: Platform, application: Application) -> tuple[Floats, dict[tuple[int, int], float]]:
+def mean_costs(
+    platform: Platform, application: Application
+) -> tuple[Floats, dict[tuple[int, int], float]]:
     """Return HEFT's mean execution time of each task and mean communication time of each edge (µs)."""
     times = execution_times(platform, application)
     finite = np.isfinite(times)

@@ -15,7 +15,7 @@ import numpy as np
 from chipgym.simulators.core.numba import kernel
 from chipgym.simulators.core.random import next_below
 
-__all__ = ["SCHEDULERS", "schedule", "select_met"]
+__all__ = ["SCHEDULERS", "schedule", "select_met", "uses_estimates"]
 
 # Stable numbers: they are part of recorded runs.
 MET, EFT, ETF, ETF_LB, STF, HEFT_RT, CEDR_HEFT_RT, RANDOM, TABLE = range(9)
@@ -76,6 +76,12 @@ def _estimate(exec_us: float, delay_us: float, wait_us: float) -> float:
 
 
 @kernel
+def uses_estimates(kind: int) -> bool:
+    """Whether a scheduler reads data delays and keeps track of when PEs become free."""
+    return kind != MET and kind != STF and kind != RANDOM
+
+
+@kernel
 def _fifo(
     kind: int,
     n: int,
@@ -127,9 +133,10 @@ def _fifo(
                     best = p
         if best < 0:
             continue
-        available[best] = now + _estimate(
-            exec_us[t, best], delay_us[t, best], available[best] - now
-        )
+        if uses_estimates(kind):
+            available[best] = now + _estimate(
+                exec_us[t, best], delay_us[t, best], available[best] - now
+            )
         counts[best] += 1
         out_task[made] = t
         out_pe[made] = best

@@ -1,0 +1,1 @@
+"""Agents: heuristics, search and reinforcement learning behind two small protocols."""

@@ -1,0 +1,1 @@
+"""The protocols of agents, the problem view they read, and the registry of policies."""

@@ -1,0 +1,125 @@
+"""What a scheduling environment publishes at each decision, as heuristics see it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["BoolArray", "FloatArray", "IntArray", "ProblemView"]
+
+IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+
+
+class ProblemView(Protocol):
+    """One decision of a scheduling problem: n ready tasks (FIFO order) and P processing elements.
+
+    Times are µs; "from now" means relative to `time_us`. The arrays are read, never written.
+    """
+
+    @property
+    def time_us(self) -> float:
+        """Present time."""
+        ...
+
+    @property
+    def pass_index(self) -> int:
+        """Number of the scheduling pass; it grows by one at each new decision instant."""
+        ...
+
+    @property
+    def num_slots(self) -> int:
+        """Most ready tasks R that can be visible at once."""
+        ...
+
+    @property
+    def num_pes(self) -> int:
+        """Processing elements P."""
+        ...
+
+    @property
+    def num_ready(self) -> int:
+        """Visible ready tasks n."""
+        ...
+
+    @property
+    def wait_action(self) -> int:
+        """Action that defers to the next event (-1: the environment has none)."""
+        ...
+
+    @property
+    def wait_allowed(self) -> bool:
+        """Whether waiting is valid now."""
+        ...
+
+    @property
+    def ready_job(self) -> IntArray:
+        """Job number of each ready task, shape (n,)."""
+        ...
+
+    @property
+    def ready_app(self) -> IntArray:
+        """Application of each ready task, shape (n,)."""
+        ...
+
+    @property
+    def ready_task(self) -> IntArray:
+        """Task number within its application, shape (n,)."""
+        ...
+
+    @property
+    def exec_us(self) -> FloatArray:
+        """Table execution time, shape (n, P); inf where unsupported or where the PE has failed."""
+        ...
+
+    @property
+    def estimated_finish_us(self) -> FloatArray:
+        """Estimated finish from now, shape (n, P): execution after data and queue; inf as above."""
+        ...
+
+    @property
+    def delay_us(self) -> FloatArray:
+        """Time from now until the task's data would be on the PE, shape (n, P), >= 0."""
+        ...
+
+    @property
+    def pe_available_us(self) -> FloatArray:
+        """Time from now until the PE is estimated to be free, shape (P,), >= 0."""
+        ...
+
+    @property
+    def pe_busy(self) -> BoolArray:
+        """Whether the PE executes at this instant, shape (P,)."""
+        ...
+
+    @property
+    def slowdown(self) -> FloatArray:
+        """Highest over present frequency, shape (P,), >= 1."""
+        ...
+
+    @property
+    def upward_rank_us(self) -> FloatArray:
+        """HEFT's upward rank of each ready task, shape (n,)."""
+        ...
+
+    @property
+    def mean_exec_us(self) -> FloatArray:
+        """Mean execution time over the supporting PEs, shape (n,)."""
+        ...
+
+    @property
+    def oct_us(self) -> FloatArray:
+        """PEFT's optimistic cost table, shape (n, P)."""
+        ...
+
+    @property
+    def table_pe(self) -> IntArray:
+        """PE that static HEFT gives the task, shape (n,); -1 for none."""
+        ...
+
+    def encode(self, slot: int, pe: int) -> int:
+        """Return the action that assigns ready task `slot` to `pe`, as far as it can say both."""
+        ...

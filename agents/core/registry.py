@@ -1,0 +1,75 @@
+"""Policies by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from chipgym.agents.core.policy import Policy
+from chipgym.agents.core.random_policy import RandomPolicy
+from chipgym.agents.heuristics.earliest_task_first import (
+    BalancedEarliestTaskFirst,
+    EarliestTaskFirst,
+)
+from chipgym.agents.heuristics.list_scheduling import (
+    CedrHeft,
+    EarliestFinish,
+    MinimumExecution,
+    OptimisticCost,
+    RuntimeHeft,
+    ShortestTask,
+    TablePolicy,
+)
+from chipgym.simulators.core.errors import InvalidValueError, UnknownNameError
+
+__all__ = ["make_policy", "policy_names", "register_policy"]
+
+_POLICIES: dict[str, Callable[..., Policy]] = {
+    "MET": MinimumExecution,
+    "EFT": EarliestFinish,
+    "ETF": EarliestTaskFirst,
+    "ETF_LB": BalancedEarliestTaskFirst,
+    "STF": ShortestTask,
+    "HEFT_RT": RuntimeHeft,
+    "CEDR_HEFT_RT": CedrHeft,
+    "PEFT_RT": OptimisticCost,
+    "table": TablePolicy,
+    "random": RandomPolicy,
+}
+
+
+def policy_names() -> list[str]:
+    """Return the names that `make_policy` knows, in a fixed order."""
+    return list(_POLICIES)
+
+
+def make_policy(name: str, **kwargs: Any) -> Policy:
+    """Return a new policy by name.
+
+    Parameters
+    ----------
+    name : str
+        One of `policy_names`.
+    **kwargs
+        Arguments of the policy's constructor.
+
+    Raises
+    ------
+    UnknownNameError
+        No such policy; the message suggests the nearest name.
+
+    Examples
+    --------
+    >>> make_policy("ETF").name
+    'ETF'
+    """
+    if name not in _POLICIES:
+        raise UnknownNameError("policy", name, _POLICIES)
+    return _POLICIES[name](**kwargs)
+
+
+def register_policy(name: str, factory: Callable[..., Policy]) -> None:
+    """Add a policy of your own under a new name."""
+    if name in _POLICIES:
+        raise InvalidValueError("name", name, "a name that is not taken")
+    _POLICIES[name] = factory

@@ -1,0 +1,1 @@
+"""Scheduling heuristics as policies on the problem view, one decision at a time."""

@@ -1,0 +1,91 @@
+"""Where the pair policy finds its inputs in a flat observation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from chipgym.simulators.core.errors import InvalidValueError
+
+__all__ = ["PairLayout", "find_layout"]
+
+
+@dataclass(frozen=True)
+class PairLayout:
+    """Offsets and shapes of the four blocks of a scheduling observation.
+
+    Attributes
+    ----------
+    num_slots, num_pes : int
+        Ready slots R and processing elements P.
+    pair_offset, pair_features : int
+        Block of shape (R, P, F); feature 0 is the estimated finish.
+    task_offset, task_features : int
+        Block of shape (R, Ft).
+    pe_offset, pe_features : int
+        Block of shape (P, Fp).
+    global_offset, global_features : int
+        Block of shape (G,).
+    """
+
+    num_slots: int
+    num_pes: int
+    pair_offset: int
+    pair_features: int
+    task_offset: int
+    task_features: int
+    pe_offset: int
+    pe_features: int
+    global_offset: int
+    global_features: int
+
+    @classmethod
+    def from_fields(cls, layout: Any) -> PairLayout:
+        """Read the blocks ``pairs``, ``tasks``, ``pes`` and ``global`` of an observation layout.
+
+        Parameters
+        ----------
+        layout : object with ``fields``
+            Each field has ``name``, ``shape`` and ``slice``.
+        """
+        fields = {field.name: field for field in layout.fields}
+        wanted = {"pairs": 3, "tasks": 2, "pes": 2, "global": 1}
+        for name, axes in wanted.items():
+            if name not in fields or len(fields[name].shape) != axes:
+                raise InvalidValueError(
+                    "observation_layout", sorted(fields), f"a field {name!r} with {axes} axes"
+                )
+        num_slots, num_pes, pair_features = fields["pairs"].shape
+        return cls(
+            num_slots=num_slots,
+            num_pes=num_pes,
+            pair_offset=fields["pairs"].slice.start,
+            pair_features=pair_features,
+            task_offset=fields["tasks"].slice.start,
+            task_features=fields["tasks"].shape[-1],
+            pe_offset=fields["pes"].slice.start,
+            pe_features=fields["pes"].shape[-1],
+            global_offset=fields["global"].slice.start,
+            global_features=fields["global"].shape[-1],
+        )
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, int]) -> PairLayout:
+        """Inverse of `to_dict`."""
+        return cls(**document)
+
+    def to_dict(self) -> dict[str, int]:
+        """Return plain numbers, for JSON."""
+        return asdict(self)
+
+
+def find_layout(envs: Any) -> PairLayout | None:
+    """Return the layout that a (vector) environment publishes, None if it publishes none."""
+    for candidate in (envs, getattr(envs, "unwrapped", None), *getattr(envs, "envs", ())[:1]):
+        layout = getattr(candidate, "observation_layout", None)
+        if layout is None and candidate is not None:
+            layout = getattr(getattr(candidate, "unwrapped", None), "observation_layout", None)
+        if layout is not None:
+            return PairLayout.from_fields(layout)
+    return None

@@ -1,0 +1,185 @@
+"""Trains an agent with Stable-Baselines3 or sb3-contrib from plain hyperparameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from gymnasium.vector import VectorEnv
+from stable_baselines3.common.callbacks import BaseCallback
+
+from chipgym.agents.core.hyperparameters import load_hyperparameters
+from chipgym.agents.sb3.adapter import VectorEnvAdapter
+from chipgym.agents.sb3.callbacks import CurveRecorder, Record
+from chipgym.agents.sb3.models import (
+    ALGORITHMS,
+    MASKABLE,
+    network_arguments,
+    network_class,
+    schedule_of,
+)
+from chipgym.agents.sb3.pair_layout import find_layout
+from chipgym.agents.sb3.policy import SavedPolicy
+from chipgym.simulators.core.errors import InvalidValueError, UnknownNameError, check_range
+
+__all__ = ["EnvFactory", "TrainingResult", "train_agent"]
+
+EnvFactory = Callable[[int], VectorEnv[Any, Any, Any]]
+_SCHEDULED = ("learning_rate", "clip_range")
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What training leaves.
+
+    Attributes
+    ----------
+    policy : SavedPolicy
+        The trained agent, deterministic; `SavedPolicy.save` keeps it.
+    curve : list of dict
+        The learning curve, see `CurveRecorder`.
+    steps : int
+        Environment steps taken, all copies together.
+    evaluations : int
+        Simulator evaluations of the episodes that ended.
+    """
+
+    policy: SavedPolicy
+    curve: list[Record]
+    steps: int
+    evaluations: int
+
+
+def train_agent(
+    algorithm: str,
+    env_factory: EnvFactory,
+    total_steps: int,
+    seed: int,
+    hyperparams: Mapping[str, Any] | None = None,
+    num_envs: int | None = None,
+    callback: Callable[[Record], bool | None] | BaseCallback | None = None,
+    tensorboard: str | None = None,
+    *,
+    evaluate: Callable[[SavedPolicy], Mapping[str, float]] | None = None,
+    record_every: int | None = None,
+    name: str | None = None,
+    description: Mapping[str, Any] | None = None,
+) -> TrainingResult:
+    """Train an agent; the same arguments give the same weights on the same machine.
+
+    Parameters
+    ----------
+    algorithm : str
+        ``maskable_ppo``, ``ppo``, ``a2c`` or ``dqn``.
+    env_factory : callable
+        Given the number of copies, returns a Gymnasium vector environment in autoreset mode
+        SAME_STEP or DISABLED. It is closed at the end.
+    total_steps : int
+        Environment steps, all copies together; the last rollout may exceed it.
+    seed : int
+        Seed of the weights, the exploration and the environment.
+    hyperparams : mapping, optional
+        Values as in `agents/hyperparams/*.yaml`, by default the algorithm's default entry.
+    num_envs : int, optional
+        Copies, by default the ``num_envs`` of the hyperparameters.
+    callback : callable or BaseCallback, optional
+        Called with each record of the learning curve (False stops the training); or a callback of
+        SB3 to run as well.
+    tensorboard : str, optional
+        Folder for TensorBoard.
+    evaluate : callable, optional
+        Called with the present policy at each record; what it returns joins the learning curve.
+    record_every : int, optional
+        Steps between records, by default a twentieth of `total_steps`.
+    name, description : optional
+        Of the resulting policy.
+
+    Notes
+    -----
+    PyTorch is set to one thread: the networks are small, and only so the result repeats.
+    """
+    if algorithm not in ALGORITHMS:
+        raise UnknownNameError("algorithm", algorithm, ALGORITHMS)
+    check_range("total_steps", total_steps, 1)
+    values = dict(load_hyperparameters(algorithm).values if hyperparams is None else hyperparams)
+    copies = int(values.pop("num_envs", 8) if num_envs is None else num_envs)
+    values.pop("num_envs", None)
+    check_range("num_envs", copies, 1)
+    kind = str(values.pop("policy", "mlp"))
+    settings = dict(values.pop("policy_kwargs", {}))
+    torch.set_num_threads(1)
+    envs = VectorEnvAdapter(env_factory(copies), repair=algorithm not in MASKABLE)
+    try:
+        if kind == "pair":
+            settings["layout"] = _layout_of(envs)
+        model = _build(algorithm, kind, settings, values, envs, seed, tensorboard)
+        policy = SavedPolicy(
+            model.policy, algorithm, kind, settings, name=name, description=description
+        )
+        recorder = CurveRecorder(
+            record_every or max(total_steps // 20, 1),
+            None if evaluate is None else lambda: _evaluated(policy, evaluate),
+            None if isinstance(callback, BaseCallback) else callback,
+        )
+        callbacks = [recorder, callback] if isinstance(callback, BaseCallback) else [recorder]
+        model.learn(total_steps, callback=callbacks)
+    finally:
+        envs.close()
+    model.policy.set_training_mode(False)
+    return TrainingResult(policy, recorder.curve, int(model.num_timesteps), recorder.evaluations)
+
+
+def _layout_of(envs: VectorEnvAdapter) -> dict[str, int]:
+    layout = find_layout(envs.envs)
+    if layout is None:
+        raise InvalidValueError(
+            "policy", "pair", "'mlp' for an environment without observation_layout"
+        )
+    return layout.to_dict()
+
+
+def _build(
+    algorithm: str,
+    kind: str,
+    settings: Mapping[str, Any],
+    values: Mapping[str, Any],
+    envs: VectorEnvAdapter,
+    seed: int,
+    tensorboard: str | None,
+) -> Any:
+    arguments = dict(values)
+    for key in _SCHEDULED:
+        if key in arguments:
+            arguments[key] = schedule_of(arguments[key])
+    if "n_steps" in arguments and "batch_size" in arguments:
+        # A batch cannot hold more than a rollout, and with few copies a rollout may be short.
+        rollout = arguments["n_steps"] * envs.num_envs
+        arguments["batch_size"] = min(arguments["batch_size"], rollout)
+    try:
+        return ALGORITHMS[algorithm](
+            network_class(algorithm, kind),
+            envs,
+            policy_kwargs=network_arguments(settings),
+            seed=seed,
+            device="cpu",
+            verbose=0,
+            tensorboard_log=tensorboard,
+            **arguments,
+        )
+    except TypeError as error:
+        known = "those of " + ALGORITHMS[algorithm].__name__
+        raise InvalidValueError("hyperparams", sorted(arguments), f"{known} ({error})") from error
+
+
+def _evaluated(
+    policy: SavedPolicy, evaluate: Callable[[SavedPolicy], Mapping[str, float]]
+) -> Mapping[str, float]:
+    """Evaluate without disturbing the training: its mode and PyTorch's random numbers are kept."""
+    state = torch.get_rng_state()
+    policy.network.set_training_mode(False)
+    try:
+        return evaluate(policy)
+    finally:
+        torch.set_rng_state(state)

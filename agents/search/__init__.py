@@ -1,0 +1,1 @@
+"""Searchers: propose a design, learn from its score."""

@@ -1,0 +1,142 @@
+"""Pages that are made from the code: the environments' and the tutorial.
+
+MkDocs loads this file as a hook. ``python docs/generate.py`` prints the pages.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import inspect
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+
+import chipgym  # noqa: F401  # registers the ids
+
+ROOT = Path(__file__).parent.parent
+TUTORIAL = ROOT / "examples" / "soc_scheduling_tutorial.py"
+
+# Where the scenarios of an environment's family are.
+PRESETS = {"chipgym/Soc": "chipgym.envs.soc_scheduling.presets"}
+
+
+def on_files(files: Any, config: Any) -> Any:
+    """MkDocs hook: add the generated pages."""
+    from mkdocs.structure.files import File
+
+    for name, text in pages():
+        files.append(File.generated(config, name, content=text))
+    return files
+
+
+def pages() -> Iterator[tuple[str, str]]:
+    """Yield every generated page: its path under docs/, its Markdown."""
+    ids = sorted(name for name in gym.registry if name.startswith("chipgym/"))
+    yield "environments/index.md", index_page(ids)
+    for env_id in ids:
+        yield f"environments/{page_name(env_id)}.md", environment_page(env_id)
+    yield "tutorial.md", tutorial_page(TUTORIAL)
+
+
+def page_name(env_id: str) -> str:
+    """``chipgym/SocScheduling-v0`` becomes ``soc-scheduling``."""
+    name = env_id.split("/")[1].rsplit("-v", 1)[0]
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name).lower()
+
+
+def index_page(ids: Sequence[str]) -> str:
+    """Table of all environments."""
+    rows = []
+    for env_id in ids:
+        env = gym.make(env_id)
+        summary = (inspect.getdoc(type(env.unwrapped)) or "").split("\n")[0]
+        link = f"[`{env_id}`]({page_name(env_id)}.md)"
+        rows.append([link, summary, f"`{env.action_space}`", str(env.observation_space.shape)])
+    text = "# Environments\n\nMade by id with `gymnasium.make`, or `gymnasium.make_vec` for many "
+    text += "at once; `chipgym list` prints this table, `chipgym info ID` one environment.\n\n"
+    return text + table(["id", "", "actions", "observation"], rows)
+
+
+def environment_page(env_id: str) -> str:
+    """Page of one environment: its docstring, then what the code declares."""
+    env: Any = gym.make(env_id)
+    base = env.unwrapped
+    doc = promote(inspect.getdoc(type(base)) or "")
+    facts = [
+        ["Make it", f'`gymnasium.make("{env_id}")`'],
+        ["Action space", f"`{env.action_space}`"],
+        ["Observation space", f"`Box{env.observation_space.shape}`, float32"],
+        ["Primary metric", f"`{base.primary_metric}`, lower is better"],
+        ["Render modes", ", ".join(f"`{mode}`" for mode in base.metadata["render_modes"])],
+    ]
+    text = f"# {env_id.split('/')[1]}\n\n{table(['', 'with the default scenario'], facts)}\n{doc}\n"
+    text += "\n## Observation fields\n\nGenerated from the declared fields, for the default "
+    text += "scenario; `env.unwrapped.observation_layout` has them for any.\n\n"
+    rows = base.observation_layout.describe()
+    columns = ["field", "shape", "elements", "unit", "low", "high", "meaning"]
+    text += table(columns, [[code(row, key) for key in columns] for row in rows])
+    text += "\n## Scenarios\n\nNames for the `scenario` argument. Each has train instances, drawn "
+    text += "from the seed, and a fixed set of test instances (`split=\"test\"`).\n\n"
+    return text + scenario_table(env_id)
+
+
+def code(row: Mapping[str, str], key: str) -> str:
+    """Format one cell of the field table."""
+    return f"`{row[key]}`" if key in ("field", "shape") and row[key] else row[key]
+
+
+def promote(doc: str) -> str:
+    """Give the docstring's sections page-level headings."""
+    lines = doc.split("\n")
+    underlined = re.compile(r"^-{3,}$")
+    result: list[str] = []
+    for line in lines:
+        if underlined.match(line) and result and result[-1].strip():
+            result[-1] = f"## {result[-1].strip()}"
+        else:
+            result.append(line)
+    return "\n".join(result)
+
+
+def scenario_table(env_id: str) -> str:
+    """Table of a family's scenarios."""
+    module = next(path for start, path in PRESETS.items() if env_id.startswith(start))
+    scenarios = importlib.import_module(module).SCENARIOS
+    rows = []
+    for name, scenario in scenarios.items():
+        values = {field.name: getattr(scenario, field.name) for field in dataclasses.fields(scenario)}
+        platform = values.get("platform", "")
+        rows.append([f"`{name}`", values["description"], f"{getattr(platform, 'name', platform)}"])
+    return table(["scenario", "what it is", "platform"], rows)
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Render a Markdown table."""
+    lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
+    for row in rows:
+        cells = [str(cell).replace("|", "\\|").replace("\n", " ") for cell in row]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def tutorial_page(path: Path) -> str:
+    """Turn a notebook-as-script into a page: ``# %% [markdown]`` cells are text, others code."""
+    parts = re.split(r"^# %%(.*)$", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    text = ""
+    for kind, body in zip(parts[1::2], parts[2::2], strict=True):
+        body = body.strip("\n")
+        if "[markdown]" in kind:
+            text += re.sub(r"^# ?", "", body, flags=re.MULTILINE) + "\n\n"
+        elif body:
+            text += f"```python\n{body}\n```\n\n"
+    source = f"`examples/{path.name}`"
+    return text + f"*This page is {source}: run it as a script, or cell by cell in an editor.*\n"
+
+
+if __name__ == "__main__":
+    for page, content in pages():
+        print(f"=== {page} ===\n{content}")

@@ -1,0 +1,1 @@
+"""What all environments share: declared observation fields, wrappers and the conformance suite."""

@@ -1,0 +1,1 @@
+"""The single checks behind `chipgym.envs.core.testing`, by theme."""

@@ -1,0 +1,1 @@
+"""The evaluation harness: suites, runners, records, statistics, reports and the command line."""

@@ -1,0 +1,1 @@
+"""The command line `chipgym`: one file a subcommand."""

@@ -1,0 +1,48 @@
+"""`chipgym list`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from chipgym.experiments.cli.output import output_console, print_json
+
+__all__ = ["list_names"]
+
+
+def list_names(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List environments, scenarios, agents and suites."""
+    names = _names()
+    if as_json:
+        print_json(names)
+        return
+    console = output_console()
+    for title, entries in names.items():
+        console.print(f"[bold]{title}[/bold]")
+        items = entries.items() if isinstance(entries, dict) else ((name, "") for name in entries)
+        for name, text in items:
+            console.print(f"  {name:<32} {text}".rstrip(), highlight=False, markup=False)
+
+
+def _names() -> dict[str, Any]:
+    from chipgym.agents.core.registry import policy_names
+    from chipgym.experiments.environments import env_ids
+    from chipgym.experiments.environments import scenarios
+    from chipgym.experiments.suite import load_suite, suite_names
+    from chipgym.experiments.training import algorithm_names
+
+    listed: dict[str, Any] = {"environments": env_ids()}
+    for name in env_ids():
+        found = scenarios(name)
+        if found:
+            listed.setdefault("scenarios", {}).update(found)
+    listed["policies"] = policy_names()
+    listed["algorithms"] = algorithm_names()
+    listed["suites"] = {name: load_suite(name).description for name in suite_names()}
+    return listed
+
+
+globals()["list"] = list_names  # the name of the subcommand, which is also a builtin's

@@ -1,0 +1,172 @@
+"""What commands print: JSON for programs, tables for people, progress while it lasts."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any
+
+import yaml
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.table import Table
+
+from chipgym.experiments.jobs import JobOutcome
+from chipgym.experiments.jobs import Progress as JobProgress
+from chipgym.experiments.summary import Summary
+from chipgym.simulators.core.errors import InvalidValueError
+
+__all__ = ["RunDisplay", "parse_settings", "print_json", "ranking_table", "status_console"]
+
+WIDTH_WITHOUT_TERMINAL = 120
+
+
+def print_json(document: Any) -> None:
+    """Print a JSON document on standard output."""
+    print(json.dumps(document, indent=2, allow_nan=False))
+
+
+def output_console() -> Console:
+    """Console for results, on standard output."""
+    width = None if sys.stdout.isatty() else WIDTH_WITHOUT_TERMINAL
+    return Console(width=width, soft_wrap=False)
+
+
+def status_console() -> Console:
+    """Console for progress and remarks, on standard error."""
+    return Console(stderr=True)
+
+
+def parse_settings(option: str, settings: Sequence[str]) -> dict[str, Any]:
+    """Read ``name=value`` options, the values as YAML (so 3, true and [1, 2] are what they look).
+
+    Raises
+    ------
+    InvalidValueError
+        A setting has no ``=`` or no name, or its value is not YAML.
+    """
+    values = {}
+    for text in settings:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise InvalidValueError(option, text, "name=value")
+        try:
+            values[name] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise InvalidValueError(f"{option} {name}", value, "a YAML value") from error
+    return values
+
+
+def ranking_table(summary: Summary) -> Table:
+    """The ranking of a run as a table."""
+    metric = summary.common_metric
+    table = Table(title=f"Ranking of suite {summary.suite}", title_justify="left")
+    table.add_column("#", justify="right")
+    table.add_column("agent")
+    table.add_column("score (IQM) [95% interval]", justify="right")
+    table.add_column("P(better than ref.)", justify="right")
+    for label, name in summary.metrics.items():
+        table.add_column(f"{label}: {name}", justify="right")
+    if metric and len(summary.metrics) > 1:
+        table.add_column(f"mean {metric.removeprefix('mean_')}", justify="right")
+    table.add_column("evaluations", justify="right")
+    table.add_column("training steps", justify="right")
+    table.add_column("seeds", justify="right")
+    for rank, agent in enumerate(summary.agents, 1):
+        iqm = agent.iqm
+        cells = [str(rank), agent.name]
+        cells.append(f"{number(iqm.value)} [{number(iqm.low)}, {number(iqm.high)}]")
+        cells.append("-" if agent.improvement is None else f"{agent.improvement.value:.2f}")
+        means = [agent.mean_metric[label] for label in summary.metrics]
+        cells += [f"{value:,.1f}" for value in means]
+        if metric and len(means) > 1:
+            cells.append(f"{sum(means) / len(means):,.1f}")
+        cells += [f"{agent.evaluations:,.0f}", f"{agent.training_steps:,}", str(agent.seeds)]
+        table.add_row(*cells)
+    return table
+
+
+def number(value: float) -> str:
+    """A score with three decimals, or a dash."""
+    return "-" if math.isnan(value) else f"{value:.3f}"
+
+
+class RunDisplay:
+    """Progress of a run on standard error: all jobs, and a line for each that is running.
+
+    Without a terminal it prints a plain line for each job that ends.
+    """
+
+    def __init__(self, total: int, done: int, quiet: bool = False) -> None:
+        self._console = status_console()
+        self._lines: dict[str, TaskID] = {}
+        self._total, self._done, self._quiet = total, done, quiet
+        self._live = self._console.is_terminal and not quiet
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=self._console,
+            transient=True,
+            disable=not self._live,
+        )
+        self._all = self._progress.add_task("jobs", total=total, completed=done)
+
+    def __enter__(self) -> RunDisplay:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._progress.stop()
+
+    def on_progress(self, progress: JobProgress) -> None:
+        """Show how far a job is."""
+        name = progress.key.rpartition("--")[0].replace("--", " ")
+        text = f"{progress.phase} {name}"
+        if progress.key not in self._lines:
+            self._lines[progress.key] = self._progress.add_task(text, total=progress.total)
+        line = self._lines[progress.key]
+        self._progress.update(
+            line, description=text, completed=progress.done, total=progress.total
+        )
+
+    def on_outcome(self, outcome: JobOutcome) -> None:
+        """Take a job off the display."""
+        self._done += 1
+        self._progress.advance(self._all)
+        line = self._lines.pop(outcome.key, None)
+        if line is not None:
+            self._progress.remove_task(line)
+        if outcome.status == "failed":
+            self._console.print(f"failed: {outcome.key}: {outcome.error}", markup=False)
+        elif not self._live and not self._quiet:
+            text = f"[{self._done}/{self._total}] {outcome.key} ({outcome.wall_s:.1f} s)"
+            self._console.print(text, markup=False, highlight=False)
+
+
+@contextmanager
+def remark(text: str, quiet: bool = False) -> Iterator[None]:
+    """Say what is going on while something takes a while."""
+    console = status_console()
+    if quiet or not console.is_terminal:
+        yield
+        return
+    with console.status(text):
+        yield

@@ -1,0 +1,126 @@
+"""Making environments from tasks, and what the harness asks of them before a run."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium
+
+from chipgym.experiments.suite import TaskSpec
+from chipgym.simulators.core.errors import ChipGymError, InvalidValueError, UnknownNameError
+
+__all__ = ["EnvFacts", "env_ids", "make_env", "probe"]
+
+FAMILIES = {"chipgym/Soc": "chipgym.simulators.soc"}
+"""Simulator package of each family, by the prefix of its environment ids."""
+
+
+@dataclass(frozen=True)
+class EnvFacts:
+    """What a task's environment says about itself.
+
+    Attributes
+    ----------
+    metric : str
+        Name of the primary metric, unit included.
+    lower_is_better : bool
+        Its direction.
+    reference_policy : str
+        Policy whose score is 1 by definition.
+    simulator_version : str
+        Version of the simulator's results.
+    num_instances : int or None
+        Instances of the split, where it is finite.
+    spec : str
+        The EnvSpec as JSON.
+    """
+
+    metric: str
+    lower_is_better: bool
+    reference_policy: str
+    simulator_version: str
+    num_instances: int | None
+    spec: str
+
+
+def env_ids() -> list[str]:
+    """Ids of ChipGym's Gymnasium environments."""
+    importlib.import_module("chipgym")
+    return sorted(name for name in gymnasium.registry if name.startswith("chipgym/"))
+
+
+def make_env(task: TaskSpec, split: str | None = None, **kwargs: Any) -> gymnasium.Env[Any, Any]:
+    """Make the scalar environment of a task.
+
+    Raises
+    ------
+    UnknownNameError
+        There is no such environment id.
+    InvalidValueError
+        The environment does not take one of the keyword arguments.
+    """
+    try:
+        return gymnasium.make(
+            task.env, disable_env_checker=True, **{**task.env_kwargs(split), **kwargs}
+        )
+    except gymnasium.error.UnregisteredEnv as error:
+        raise UnknownNameError("environment", task.env, env_ids()) from error
+    except gymnasium.error.Error as error:
+        raise InvalidValueError("env", task.env, f"an environment id ({error})") from error
+    except ModuleNotFoundError as error:
+        if ":" not in task.env:
+            raise
+        raise InvalidValueError("env", task.env, f"module:id ({error})") from error
+    except ChipGymError:
+        raise
+    except TypeError as error:
+        raise InvalidValueError(
+            "kwargs", task.env_kwargs(split), f"arguments of {task.env} ({error})"
+        ) from error
+
+
+def probe(task: TaskSpec) -> EnvFacts:
+    """Make a task's environment once, check its instances, and return what it says of itself."""
+    env = make_env(task)
+    try:
+        base: Any = env.unwrapped
+        count = getattr(base, "num_instances", None)
+        highest = max(task.instance_indexes)
+        if count is not None and highest >= count:
+            raise InvalidValueError(
+                f"instances of task {task.label!r}", highest, f"indexes from 0 to {count - 1}"
+            )
+        return EnvFacts(
+            metric=str(base.primary_metric),
+            lower_is_better=bool(getattr(base, "lower_is_better", True)),
+            reference_policy=str(getattr(base, "reference_policy", "ETF")),
+            simulator_version=_simulator_version(task.env, base),
+            num_instances=count,
+            spec=_spec(env),
+        )
+    finally:
+        env.close()
+
+
+def _spec(env: gymnasium.Env[Any, Any]) -> str:
+    """EnvSpec as JSON; of one that JSON cannot hold (a class as entry point), the id."""
+    if env.spec is None:
+        return "{}"
+    try:
+        return env.spec.to_json()
+    except ValueError:
+        return json.dumps({"id": env.spec.id})
+
+
+def _simulator_version(env_id: str, base: Any) -> str:
+    """Version that the environment, or else its family's simulator, declares."""
+    version = getattr(base, "simulator_version", None)
+    if version is not None:
+        return str(version)
+    for prefix, module in FAMILIES.items():
+        if env_id.startswith(prefix):
+            return str(getattr(importlib.import_module(module), "SIMULATOR_VERSION", "0"))
+    return "0"

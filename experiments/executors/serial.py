@@ -1,0 +1,30 @@
+"""One job after the other, in this process."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+
+from chipgym.experiments.jobs import Job, JobOutcome, ProgressCallback, execute_job
+
+__all__ = ["SerialExecutor"]
+
+
+class SerialExecutor:
+    """Runs jobs in the calling process, in the order of submission."""
+
+    def __init__(self, workers: int = 1) -> None:
+        self._jobs: deque[Job] = deque()
+
+    def submit(self, job: Job) -> None:
+        """Queue a job."""
+        self._jobs.append(job)
+
+    def outcomes(self, on_progress: ProgressCallback) -> Iterator[JobOutcome]:
+        """Run the queued jobs and yield their outcomes."""
+        while self._jobs:
+            yield execute_job(self._jobs.popleft(), on_progress)
+
+    def close(self) -> None:
+        """Forget the queued jobs."""
+        self._jobs.clear()

@@ -1,0 +1,60 @@
+"""Policies and training algorithms by name: registered ones, or the user's own ``module:attribute``."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from chipgym.simulators.core.errors import InvalidValueError
+
+__all__ = ["build_policy", "import_attribute", "needs_training"]
+
+
+def import_attribute(field: str, name: str) -> Any:
+    """Import ``module:attribute``.
+
+    Raises
+    ------
+    InvalidValueError
+        The module or the attribute does not exist.
+    """
+    module, _, attribute = name.partition(":")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise InvalidValueError(field, name, f"module:attribute that exists ({error})") from error
+
+
+def build_policy(name: str, kwargs: dict[str, Any] | None = None) -> Any:
+    """Build a policy.
+
+    Raises
+    ------
+    UnknownNameError
+        No registered policy has this name.
+    InvalidValueError
+        The policy does not take these arguments.
+    """
+    from chipgym.agents.core.registry import make_policy
+
+    arguments = dict(kwargs or {})
+    factory: Callable[..., Any] = (
+        import_attribute("policy", name) if ":" in name else lambda **kw: make_policy(name, **kw)
+    )
+    try:
+        return factory(**arguments)
+    except TypeError as error:
+        raise InvalidValueError(
+            f"kwargs of policy {name!r}", arguments, f"arguments of its constructor ({error})"
+        ) from error
+
+
+def needs_training(name: str) -> bool:
+    """Whether a name means a training algorithm rather than a ready policy."""
+    if ":" in name:
+        return not inspect.isclass(import_attribute("agent", name))
+    from chipgym.agents.core.registry import policy_names
+
+    return name not in policy_names()

@@ -1,0 +1,186 @@
+"""Reference results: the random policy's and the reference method's metric on each instance.
+
+They anchor the score (see `chipgym.experiments.scoring`), so they are stored with the leaderboards,
+with the version of the simulator and the command that made them. A run whose tasks have no stored
+references makes its own, by the same procedure.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from chipgym.experiments.environments import EnvFacts
+from chipgym.experiments.jobs import Job, make_job
+from chipgym.experiments.results import read_result
+from chipgym.experiments.scoring import is_scorable, score
+from chipgym.experiments.suite import AgentSpec, CurveSpec, TaskSpec, slug
+from chipgym.leaderboards.schema import EpisodeRecord
+from chipgym.simulators.core.description import Description
+from chipgym.simulators.core.errors import SimulationError
+from chipgym.simulators.core.hashing import content_hash
+
+__all__ = [
+    "STORE",
+    "InstanceReference",
+    "TaskReferences",
+    "build_references",
+    "reference_jobs",
+    "reference_path",
+    "stored_references",
+]
+
+STORE = Path(__file__).resolve().parents[1] / "leaderboards" / "references"
+RANDOM_SEEDS = 10
+
+
+class InstanceReference(Description):
+    """References of one instance, in the metric's unit."""
+
+    instance: Annotated[int, Field(ge=0)]
+    instance_id: str
+    random: float
+    random_standard_error: Annotated[float, Field(ge=0)]
+    reference: float
+
+
+class TaskReferences(Description):
+    """References of a task.
+
+    Attributes
+    ----------
+    metric, lower_is_better : str, bool
+        The primary metric and its direction.
+    reference_policy : str
+        The method whose score is 1.
+    random_seeds : int
+        Seeds over which the random policy's metric is averaged.
+    """
+
+    format: Literal[1] = 1
+    env: str
+    scenario: str | None = None
+    objective: str | None = None
+    split: str = "test"
+    kwargs: dict[str, Any] = {}
+    metric: str
+    lower_is_better: bool = True
+    reference_policy: str
+    random_seeds: Annotated[int, Field(ge=2)]
+    simulator_version: str
+    command: str
+    instances: Annotated[tuple[InstanceReference, ...], Field(min_length=1)]
+
+    def of(self, instance: int) -> InstanceReference | None:
+        """References of one instance, None if there are none."""
+        return next((entry for entry in self.instances if entry.instance == instance), None)
+
+    def score(self, instance: int, value: float) -> float:
+        """Score of a metric's value on an instance; nan where the instance is excluded."""
+        entry = self.of(instance)
+        if entry is None:
+            return math.nan
+        return score(
+            value,
+            entry.random,
+            entry.reference,
+            entry.random_standard_error,
+            lower_is_better=self.lower_is_better,
+        )
+
+    @property
+    def excluded(self) -> tuple[int, ...]:
+        """Instances on which random and reference are too close for a score."""
+        return tuple(
+            entry.instance
+            for entry in self.instances
+            if not is_scorable(
+                entry.random,
+                entry.reference,
+                entry.random_standard_error,
+                lower_is_better=self.lower_is_better,
+            )
+        )
+
+
+def reference_path(task: TaskSpec) -> Path:
+    """File of a task's stored references."""
+    parts = [task.env.rpartition("/")[2], task.scenario or "default", task.objective or "default"]
+    if task.kwargs or task.split != "test":
+        parts.append(content_hash({"kwargs": task.kwargs, "split": task.split})[:8])
+    return STORE / ("--".join(slug(part) for part in parts) + ".json")
+
+
+def stored_references(task: TaskSpec, simulator_version: str) -> TaskReferences | None:
+    """Load stored references that cover the task's instances; None if there are none.
+
+    References made with another version of the simulator count as absent.
+    """
+    path = reference_path(task)
+    if not path.is_file():
+        return None
+    references = TaskReferences.load(path)
+    fits = (
+        references.simulator_version == simulator_version
+        and all(getattr(references, name) == value for name, value in task.identity().items())
+        and all(references.of(instance) is not None for instance in task.instance_indexes)
+    )
+    return references if fits else None
+
+
+def reference_jobs(root: Path, task: TaskSpec, facts: EnvFacts) -> list[Job]:
+    """Build the jobs whose records make a task's references."""
+    agents = [
+        (AgentSpec(name="random (reference)", policy="random"), range(RANDOM_SEEDS)),
+        (AgentSpec(name="reference", policy=facts.reference_policy), range(1)),
+    ]
+    version = facts.simulator_version
+    return [
+        make_job(root, task, agent, seed, CurveSpec(), version)
+        for agent, seeds in agents
+        for seed in seeds
+    ]
+
+
+def build_references(
+    task: TaskSpec, facts: EnvFacts, jobs: Sequence[Job], command: str
+) -> TaskReferences:
+    """Assemble a task's references from its finished reference jobs."""
+    results = [read_result(job) for job in jobs]
+    random = [result.records for result in results if result.agent.startswith("random")]
+    (reference,) = (r.records for r in results if not r.agent.startswith("random"))
+    entries = []
+    for position, record in enumerate(reference):
+        values = [_metric(records[position], facts.metric) for records in random]
+        mean = sum(values) / len(values)
+        variance = sum((value - mean) ** 2 for value in values) / (len(values) - 1)
+        entries.append(
+            InstanceReference(
+                instance=record.instance,
+                instance_id=record.instance_id,
+                random=mean,
+                random_standard_error=math.sqrt(variance / len(values)),
+                reference=_metric(record, facts.metric),
+            )
+        )
+    return TaskReferences(
+        **task.identity(),
+        metric=facts.metric,
+        lower_is_better=facts.lower_is_better,
+        reference_policy=facts.reference_policy,
+        random_seeds=len(random),
+        simulator_version=facts.simulator_version,
+        command=command,
+        instances=tuple(entries),
+    )
+
+
+def _metric(record: EpisodeRecord, name: str) -> float:
+    value = record.metrics.get(name)
+    if value is None:
+        raise SimulationError(f"{record.task}, instance {record.instance}: no value of {name}")
+    return value

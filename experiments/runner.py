@@ -1,0 +1,266 @@
+"""Running a suite: plan the jobs, run those that are not finished, read the results."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shlex
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from chipgym.experiments.environments import EnvFacts, probe
+from chipgym.experiments.executors import Executor
+from chipgym.experiments.jobs import Job, JobOutcome, Progress, ProgressCallback, make_job
+from chipgym.experiments.manifest import build_manifest, timestamp
+from chipgym.experiments.policies import build_policy
+from chipgym.experiments.references import (
+    TaskReferences,
+    build_references,
+    reference_jobs,
+    stored_references,
+)
+from chipgym.experiments.results import JobResult, is_finished, read_result
+from chipgym.experiments.suite import AgentSpec, Suite
+from chipgym.simulators.core.errors import ChipGymError, FileFormatError, InvalidValueError
+from chipgym.simulators.core.files import read_json, write_json
+from chipgym.simulators.core.hashing import content_hash
+
+__all__ = ["Plan", "Run", "RunError", "default_folder", "load_run", "plan_suite", "run_suite"]
+
+SUITE_FILE = "suite.json"
+REFERENCES_FILE = "references.json"
+
+
+class RunError(ChipGymError):
+    """Some jobs of a run failed; the finished ones are kept."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The jobs of a suite.
+
+    Attributes
+    ----------
+    suite, folder : Suite, Path
+        What is run, and where its results go.
+    facts : dict
+        What each task's environment says of itself, by task label.
+    jobs : tuple of Job
+        The suite's jobs.
+    reference_jobs : dict
+        Jobs that make the references of those tasks that have none stored.
+    references : dict
+        Stored references, by task label.
+    """
+
+    suite: Suite
+    folder: Path
+    facts: dict[str, EnvFacts]
+    jobs: tuple[Job, ...]
+    reference_jobs: dict[str, list[Job]]
+    references: dict[str, TaskReferences]
+
+    @property
+    def all_jobs(self) -> list[Job]:
+        """All jobs, training first (longest first), so that no core idles at the end."""
+        jobs = [*self.jobs, *(job for jobs in self.reference_jobs.values() for job in jobs)]
+        return sorted(jobs, key=lambda job: -(job.agent.steps or 0))
+
+    @property
+    def unfinished(self) -> list[Job]:
+        """Jobs that are still to be run."""
+        return [job for job in self.all_jobs if not is_finished(Path(job.folder))]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run, read back from its folder."""
+
+    suite: Suite
+    folder: Path
+    results: tuple[JobResult, ...]
+    references: dict[str, TaskReferences]
+    manifest: dict[str, Any] = field(default_factory=dict)
+
+
+def default_folder(suite: Suite) -> Path:
+    """Folder of a suite's run: one a configuration, so that the same command resumes it."""
+    return Path("runs") / f"{suite.name}-{content_hash(suite.document())[:8]}"
+
+
+def plan_suite(suite: Suite, folder: Path) -> Plan:
+    """Check a suite against the installed environments and agents, and list its jobs.
+
+    Raises
+    ------
+    ChipGymError
+        An environment, scenario, instance, policy or algorithm does not exist, or a budget is broken.
+    """
+    for agent in suite.agents:
+        _check_agent(agent, suite)
+    facts = {task.label: probe(task) for task in suite.tasks}
+    jobs, to_make, stored = [], {}, {}
+    for task in suite.tasks:
+        fact = facts[task.label]
+        references = stored_references(task, fact.simulator_version)
+        if references is None:
+            to_make[task.label] = reference_jobs(folder, task, fact)
+        else:
+            stored[task.label] = references
+        for agent in suite.agents:
+            for seed in agent.seed_list(suite.seeds):
+                jobs.append(
+                    make_job(folder, task, agent, seed, suite.curve, fact.simulator_version)
+                )
+    return Plan(suite, folder, facts, tuple(jobs), to_make, stored)
+
+
+def run_suite(
+    plan: Plan,
+    executor: Executor,
+    on_progress: ProgressCallback | None = None,
+    on_outcome: Callable[[JobOutcome], None] | None = None,
+) -> Run:
+    """Run what is not finished of a plan, and read the whole run.
+
+    Raises
+    ------
+    RunError
+        Jobs failed. Everything else was run and is kept.
+    OSError
+        The disk is full.
+    """
+    started, clock = timestamp(), time.monotonic()
+    _claim_folder(plan)
+    failed = run_jobs(plan.unfinished, executor, on_progress, on_outcome)
+    if failed:
+        lines = "; ".join(f"{outcome.key}: {outcome.error}" for outcome in failed[:3])
+        more = f" (and {len(failed) - 3} more)" if len(failed) > 3 else ""
+        raise RunError(f"{len(failed)} of {len(plan.all_jobs)} jobs failed: {lines}{more}")
+    _write_references(plan)
+    if not (plan.folder / "manifest.json").exists():
+        _write_manifest(plan, started, time.monotonic() - clock)
+    return load_run(plan.folder)
+
+
+def run_jobs(
+    jobs: Sequence[Job],
+    executor: Executor,
+    on_progress: ProgressCallback | None = None,
+    on_outcome: Callable[[JobOutcome], None] | None = None,
+) -> list[JobOutcome]:
+    """Run jobs to their end and return those that failed; a full disk ends the run at once."""
+    failed = []
+    try:
+        for job in jobs:
+            executor.submit(job)
+        for outcome in executor.outcomes(on_progress or _ignore):
+            if outcome.errno == errno.ENOSPC:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), outcome.key)
+            if outcome.status == "failed":
+                failed.append(outcome)
+            if on_outcome is not None:
+                on_outcome(outcome)
+    finally:
+        executor.close()
+    return failed
+
+
+def load_run(folder: str | os.PathLike[str]) -> Run:
+    """Read a finished run.
+
+    Raises
+    ------
+    FileFormatError
+        The folder is not a run, or not finished, or was changed since.
+    """
+    root = Path(folder)
+    if not (root / SUITE_FILE).is_file():
+        raise FileFormatError(root, f"not the folder of a run: no {SUITE_FILE} in it")
+    document = read_json(root / SUITE_FILE)
+    suite = Suite.parse(document["suite"])
+    versions = document["simulator_versions"]
+    if not all((root / name).is_file() for name in (REFERENCES_FILE, "manifest.json")):
+        raise FileFormatError(root, "not finished; run the suite again to resume it")
+    references = {
+        label: TaskReferences.parse(entry)
+        for label, entry in read_json(root / REFERENCES_FILE).items()
+    }
+    results = [
+        read_result(make_job(root, task, agent, seed, suite.curve, versions[task.label]))
+        for task in suite.tasks
+        for agent in suite.agents
+        for seed in agent.seed_list(suite.seeds)
+    ]
+    manifest = read_json(root / "manifest.json")
+    return Run(suite, root, tuple(results), references, manifest)
+
+
+def _check_agent(agent: AgentSpec, suite: Suite) -> None:
+    """Find mistakes in an agent before hours are spent on the others."""
+    if agent.policy is not None:
+        build_policy(agent.policy, agent.kwargs)
+        return
+    from chipgym.experiments.training import check_algorithm
+
+    check_algorithm(agent.algorithm or "")
+    for task in suite.tasks:
+        if task.max_steps is not None and (agent.steps or 0) > task.max_steps:
+            raise InvalidValueError(
+                f"steps of agent {agent.name!r}",
+                agent.steps,
+                f"at most {task.max_steps}, the budget of task {task.label!r}",
+            )
+
+
+def _claim_folder(plan: Plan) -> None:
+    """Write the suite into a new run folder; refuse one that belongs to another suite."""
+    document = {
+        "suite": plan.suite.document(),
+        "simulator_versions": {name: fact.simulator_version for name, fact in plan.facts.items()},
+    }
+    path = plan.folder / SUITE_FILE
+    if not path.is_file():
+        write_json(path, document)
+    elif read_json(path) != document:
+        raise FileFormatError(
+            plan.folder, "holds a run of another suite or simulator version; choose another --out"
+        )
+
+
+def _write_references(plan: Plan) -> None:
+    """Store the references that this run's scores are made with."""
+    command = shlex.join(["chipgym", *sys.argv[1:]])
+    path = plan.folder / REFERENCES_FILE
+    if path.is_file():
+        return
+    references = dict(plan.references)
+    for task in plan.suite.tasks:
+        if task.label in plan.reference_jobs:
+            jobs = plan.reference_jobs[task.label]
+            references[task.label] = build_references(task, plan.facts[task.label], jobs, command)
+    write_json(path, {label: entry.document() for label, entry in sorted(references.items())})
+
+
+def _write_manifest(plan: Plan, started: str, wall_s: float) -> None:
+    import json
+
+    manifest = build_manifest(
+        configuration=plan.suite.document(),
+        seeds=sorted({job.seed for job in plan.jobs}),
+        simulator_versions={
+            task.env: plan.facts[task.label].simulator_version for task in plan.suite.tasks
+        },
+        env_specs={name: json.loads(fact.spec) for name, fact in plan.facts.items()},
+        started=started,
+        wall_s=wall_s,
+    )
+    write_json(plan.folder / "manifest.json", manifest)
+
+
+def _ignore(progress: Progress) -> None:
+    """Progress that nobody watches."""

@@ -1,0 +1,268 @@
+"""Suites: what is run, as data. Tasks x agents x seeds x budget, in YAML, checked field by field."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import Field, model_validator
+
+from chipgym.simulators.core.description import Description
+from chipgym.simulators.core.errors import (
+    FileFormatError,
+    InvalidValueError,
+    UnknownNameError,
+    lookup_error,
+)
+
+__all__ = [
+    "AgentSpec",
+    "CurveSpec",
+    "SmokeSpec",
+    "Suite",
+    "TaskSpec",
+    "load_suite",
+    "slug",
+    "suite_names",
+]
+
+SUITES = Path(__file__).resolve().parent / "suites"
+Name = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[A-Za-z0-9][\w .+()-]*$")]
+Count = Annotated[int, Field(ge=1, le=100_000)]
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+
+
+def slug(text: str) -> str:
+    """Reduce a name to lower-case letters, digits, dots and hyphens, for file names."""
+    return re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-.") or "x"
+
+
+class TaskSpec(Description):
+    """A task: environment, scenario, objective and the instances that count.
+
+    Attributes
+    ----------
+    env : str
+        Environment id; ``module:id`` imports the user's module first, as Gymnasium does.
+    scenario, objective : str or None
+        Keyword arguments of the environment; ``None`` leaves its default.
+    split : {"test", "train"}
+        Instance split that is evaluated.
+    instances : int or list of int
+        The first n instances, or these.
+    kwargs : dict
+        Further keyword arguments of the environment, in training and in evaluation.
+    name : str or None
+        Label in rankings and plots; by default the scenario.
+    max_steps, max_evaluations : int or None
+        Budget of training in environment steps and in simulator evaluations, where limited.
+    """
+
+    env: Annotated[str, Field(min_length=1, max_length=200)]
+    scenario: str | None = None
+    objective: str | None = None
+    split: Literal["test", "train"] = "test"
+    instances: Count | tuple[Annotated[int, Field(ge=0)], ...] = 8
+    kwargs: dict[str, Any] = {}
+    name: Name | None = None
+    max_steps: Annotated[int, Field(ge=1)] | None = None
+    max_evaluations: Annotated[int, Field(ge=1)] | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        indexes = self.instance_indexes
+        if not indexes or len(set(indexes)) != len(indexes):
+            raise ValueError("instances must be distinct and not empty")
+        taken = {"scenario", "objective", "split"} & set(self.kwargs)
+        if taken:
+            raise ValueError(f"kwargs must not repeat {', '.join(sorted(taken))}")
+        return self
+
+    @property
+    def label(self) -> str:
+        """Name of the task in rankings and plots."""
+        return self.name or self.scenario or self.env.rpartition("/")[2]
+
+    @property
+    def instance_indexes(self) -> tuple[int, ...]:
+        """Indexes of the instances that are evaluated."""
+        if isinstance(self.instances, int):
+            return tuple(range(self.instances))
+        return self.instances
+
+    def env_kwargs(self, split: str | None = None) -> dict[str, Any]:
+        """Keyword arguments for ``gymnasium.make``."""
+        named = {"scenario": self.scenario, "objective": self.objective}
+        given = {name: value for name, value in named.items() if value is not None}
+        return {**given, "split": split or self.split, **self.kwargs}
+
+    def identity(self) -> dict[str, Any]:
+        """What makes two tasks the same: everything but the instances, the label and the budget."""
+        return {
+            "env": self.env,
+            "scenario": self.scenario,
+            "objective": self.objective,
+            "split": self.split,
+            "kwargs": self.kwargs,
+        }
+
+
+class AgentSpec(Description):
+    """A method under test: a ready policy, or an algorithm that is trained first.
+
+    Attributes
+    ----------
+    name : str
+        Name in the ranking.
+    policy : str or None
+        A registered policy, or ``module:attribute`` that builds one.
+    algorithm : str or None
+        A registered training algorithm, or ``module:function``.
+    kwargs : dict
+        Arguments of the policy.
+    hyperparameters : dict
+        Overrides of the algorithm's stored hyperparameters.
+    steps : int or None
+        Environment steps of training (algorithms only).
+    seeds : int, list of int or None
+        Seeds of this agent. By default the suite's seeds for an algorithm and the first of them for
+        a policy, which is deterministic unless it says otherwise.
+    """
+
+    name: Name
+    policy: str | None = None
+    algorithm: str | None = None
+    kwargs: dict[str, Any] = {}
+    hyperparameters: dict[str, Any] = {}
+    steps: Annotated[int, Field(ge=1, le=10**10)] | None = None
+    seeds: Count | tuple[Seed, ...] | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if (self.policy is None) == (self.algorithm is None):
+            raise ValueError("exactly one of policy and algorithm must be given")
+        if self.algorithm is not None and self.steps is None:
+            raise ValueError("an algorithm needs steps")
+        if self.policy is not None and (self.steps is not None or self.hyperparameters):
+            raise ValueError("steps and hyperparameters belong to algorithms, not to policies")
+        if self.algorithm is not None and self.kwargs:
+            raise ValueError("kwargs belong to policies; an algorithm takes hyperparameters")
+        return self
+
+    def seed_list(self, default: tuple[int, ...]) -> tuple[int, ...]:
+        """Seeds of this agent, given the suite's."""
+        if isinstance(self.seeds, int):
+            return tuple(range(self.seeds))
+        if self.seeds is not None:
+            return self.seeds
+        return default if self.algorithm is not None else default[:1]
+
+
+class CurveSpec(Description):
+    """Learning curves: how often the agent in training is evaluated, and on how many instances.
+
+    The evaluations only draw the curve: nothing is selected by them.
+    """
+
+    points: Annotated[int, Field(ge=0, le=1000)] = 10
+    instances: Count = 2
+
+
+class SmokeSpec(Description):
+    """The shortened form of a suite, for continuous integration."""
+
+    instances: Count = 2
+    seeds: Count = 1
+    steps: Annotated[int, Field(ge=1)] = 2048
+    kwargs: dict[str, Any] = {}
+    curve: CurveSpec = CurveSpec(points=2, instances=1)
+
+
+class Suite(Description):
+    """A suite of tasks, agents and seeds."""
+
+    name: Name
+    description: str = ""
+    tasks: Annotated[tuple[TaskSpec, ...], Field(min_length=1)]
+    agents: Annotated[tuple[AgentSpec, ...], Field(min_length=1)]
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0, 1, 2, 3, 4)
+    curve: CurveSpec = CurveSpec()
+    smoke: SmokeSpec = SmokeSpec()
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        for what, names in (
+            ("tasks", [slug(task.label) for task in self.tasks]),
+            ("agents", [slug(agent.name) for agent in self.agents]),
+        ):
+            twice = sorted({name for name in names if names.count(name) > 1})
+            if twice:
+                raise ValueError(f"two {what} share the name {twice[0]!r}; give each its own")
+        if len(set(self.seeds)) != len(self.seeds):
+            raise ValueError("seeds must be distinct")
+        return self
+
+    def shortened(self) -> Suite:
+        """Return the suite in its shortened form."""
+        short = self.smoke
+        tasks = [
+            task.model_copy(
+                update={
+                    "instances": task.instance_indexes[: short.instances],
+                    "kwargs": {**task.kwargs, **short.kwargs},
+                }
+            )
+            for task in self.tasks
+        ]
+        agents = [
+            agent.model_copy(
+                update={
+                    "seeds": agent.seed_list(self.seeds)[: short.seeds],
+                    "steps": None if agent.steps is None else min(agent.steps, short.steps),
+                }
+            )
+            for agent in self.agents
+        ]
+        changes = {"tasks": tuple(tasks), "agents": tuple(agents), "curve": short.curve}
+        return self.model_copy(update={"name": f"{self.name}-smoke", **changes})
+
+
+def suite_names() -> list[str]:
+    """Names of the suites in the package."""
+    return sorted(path.stem for path in SUITES.glob("*.yaml"))
+
+
+def load_suite(name_or_path: str | os.PathLike[str]) -> Suite:
+    """Load a suite of the package by name, or the user's own by its path.
+
+    Raises
+    ------
+    UnknownNameError
+        Neither a suite of the package nor a file.
+    FileFormatError
+        The file is unreadable, not YAML, or breaks the schema; the field is named.
+    """
+    text = os.fspath(name_or_path)
+    path = SUITES / f"{text}.yaml" if text in suite_names() else Path(text)
+    if not path.is_file():
+        raise _missing(text)
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise FileFormatError(path, f"cannot be read: {error}") from error
+    except yaml.YAMLError as error:
+        raise FileFormatError(path, f"not YAML: {error}") from error
+    try:
+        return Suite.parse(document)
+    except InvalidValueError as error:
+        raise FileFormatError(path, str(error)) from error
+
+
+def _missing(text: str) -> UnknownNameError | FileFormatError:
+    """Tell a mistyped name from a missing file."""
+    if os.sep in text or text.endswith((".yaml", ".yml")):
+        return FileFormatError(text, "cannot be read: no such suite file")
+    return lookup_error("suite", text, suite_names())

@@ -1,0 +1,236 @@
+"""The summary of a run: scores, ranking and costs, recomputed from the raw records."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from chipgym.experiments.results import JobResult
+from chipgym.experiments.runner import Run
+from chipgym.experiments.statistics import (
+    Interval,
+    bootstrap_interval,
+    performance_profile,
+    probability_of_improvement,
+)
+from chipgym.simulators.core.errors import SimulationError
+
+__all__ = ["AgentSummary", "Summary", "summarise"]
+
+Scores = npt.NDArray[np.float64]
+PROFILE_POINTS = 121
+
+
+@dataclass(frozen=True)
+class AgentSummary:
+    """One line of the ranking.
+
+    Attributes
+    ----------
+    name : str
+        The method.
+    seeds : int
+        Number of its seeds.
+    iqm : Interval
+        Interquartile mean of the score over all tasks, seeds and instances, 95 % interval.
+    task_iqm : dict
+        The same on each task.
+    mean_metric : dict
+        Mean primary metric of each task, in its unit.
+    improvement : Interval or None
+        Probability of a better score than the reference method's; None if that is not in the run.
+    evaluations : float
+        Simulator evaluations spent for one solved instance: all of training, and the test episode.
+    training_steps : int
+        Environment steps of training for each task and seed.
+    """
+
+    name: str
+    seeds: int
+    iqm: Interval
+    task_iqm: dict[str, Interval]
+    mean_metric: dict[str, float]
+    improvement: Interval | None
+    evaluations: float
+    training_steps: int
+
+    def document(self) -> dict[str, Any]:
+        """Return the line as JSON."""
+        return {
+            "name": self.name,
+            "seeds": self.seeds,
+            "iqm": self.iqm.document(),
+            "task_iqm": {label: entry.document() for label, entry in self.task_iqm.items()},
+            "mean_metric": self.mean_metric,
+            "improvement": None if self.improvement is None else self.improvement.document(),
+            "evaluations": self.evaluations,
+            "training_steps": self.training_steps,
+        }
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The summary of a run.
+
+    Attributes
+    ----------
+    suite : str
+        Name of the suite.
+    agents : tuple of AgentSummary
+        Best first.
+    metrics : dict
+        Name of the primary metric of each task.
+    excluded : dict
+        Instances of each task that are excluded from the score.
+    instances : dict
+        Number of instances of each task.
+    thresholds, profiles : tuple of float, dict
+        Performance profile of each agent over score thresholds.
+    """
+
+    suite: str
+    agents: tuple[AgentSummary, ...]
+    metrics: dict[str, str]
+    excluded: dict[str, tuple[int, ...]]
+    instances: dict[str, int]
+    thresholds: tuple[float, ...]
+    profiles: dict[str, tuple[float, ...]]
+
+    @property
+    def common_metric(self) -> str | None:
+        """The primary metric if all tasks share it."""
+        names = set(self.metrics.values())
+        return names.pop() if len(names) == 1 else None
+
+    def document(self) -> dict[str, Any]:
+        """Return the summary as JSON."""
+        return {
+            "suite": self.suite,
+            "ranking": [agent.document() for agent in self.agents],
+            "metrics": self.metrics,
+            "instances": self.instances,
+            "excluded_instances": {name: list(values) for name, values in self.excluded.items()},
+            "profiles": {
+                "thresholds": list(self.thresholds),
+                "agents": {name: list(values) for name, values in self.profiles.items()},
+            },
+        }
+
+
+def summarise(run: Run) -> Summary:
+    """Compute every statistic of a run from its records."""
+    scores = {agent.name: _scores(run, agent.name) for agent in run.suite.agents}
+    baseline = _reference_agent(run)
+    agents = [
+        _agent_summary(run, agent.name, scores[agent.name], scores.get(baseline or ""))
+        for agent in run.suite.agents
+    ]
+    agents.sort(key=lambda agent: (-_or_lowest(agent.iqm.value), agent.name))
+    thresholds = _thresholds(list(scores.values()))
+    return Summary(
+        suite=run.suite.name,
+        agents=tuple(agents),
+        metrics={label: entry.metric for label, entry in run.references.items()},
+        excluded={
+            task.label: tuple(
+                sorted(set(task.instance_indexes) & set(run.references[task.label].excluded))
+            )
+            for task in run.suite.tasks
+        },
+        instances={task.label: len(task.instance_indexes) for task in run.suite.tasks},
+        thresholds=tuple(thresholds.tolist()),
+        profiles={
+            name: tuple(_profile(strata, thresholds)) for name, strata in scores.items()
+        },
+    )
+
+
+def metric_values(run: Run, result: JobResult) -> list[float]:
+    """Primary metric on each instance of one result."""
+    name = run.references[result.task].metric
+    values = []
+    for record in result.records:
+        value = record.metrics.get(name)
+        if value is None:
+            raise SimulationError(
+                f"{result.agent} on {result.task}, instance {record.instance}: no value of {name}"
+            )
+        values.append(value)
+    return values
+
+
+def _scores(run: Run, agent: str) -> list[Scores]:
+    """Scores of an agent: one array of shape (seeds, instances) a task."""
+    strata = []
+    for task in run.suite.tasks:
+        references = run.references[task.label]
+        rows = [
+            [
+                references.score(record.instance, value)
+                for record, value in zip(result.records, metric_values(run, result), strict=True)
+            ]
+            for result in _of(run, agent, task.label)
+        ]
+        strata.append(np.array(rows, dtype=np.float64))
+    return strata
+
+
+def _agent_summary(
+    run: Run, name: str, strata: list[Scores], baseline: list[Scores] | None
+) -> AgentSummary:
+    results = [result for result in run.results if result.agent == name]
+    labels = [task.label for task in run.suite.tasks]
+    episodes = [record.evaluations for result in results for record in result.records]
+    training = [result.training_evaluations for result in results]
+    return AgentSummary(
+        name=name,
+        seeds=len({result.seed for result in results}),
+        iqm=bootstrap_interval(strata),
+        task_iqm={
+            label: bootstrap_interval([stratum])
+            for label, stratum in zip(labels, strata, strict=True)
+        },
+        mean_metric={
+            label: float(np.mean([metric_values(run, r) for r in _of(run, name, label)]))
+            for label in labels
+        },
+        improvement=None if baseline is None else probability_of_improvement(strata, baseline),
+        evaluations=float(np.mean(training) + np.mean(episodes)),
+        training_steps=max(result.training_steps for result in results),
+    )
+
+
+def _of(run: Run, agent: str, task: str) -> list[JobResult]:
+    return [result for result in run.results if result.agent == agent and result.task == task]
+
+
+def _reference_agent(run: Run) -> str | None:
+    """Name of the agent in the run that is the reference method of every task, if there is one."""
+    policies = {entry.reference_policy for entry in run.references.values()}
+    for agent in run.suite.agents:
+        if policies == {agent.policy} and not agent.kwargs:
+            return agent.name
+    return None
+
+
+def _thresholds(scores: list[list[Scores]]) -> Scores:
+    """Evenly spaced thresholds over what the scores span, without the far losers' tail."""
+    flat = np.concatenate([stratum.ravel() for strata in scores for stratum in strata])
+    flat = flat[~np.isnan(flat)]
+    if not len(flat):
+        return np.linspace(0.0, 1.0, PROFILE_POINTS)
+    low = max(min(0.0, float(flat.min())), -0.5)
+    return np.linspace(low, max(1.0, float(flat.max())) * 1.02, PROFILE_POINTS)
+
+
+def _profile(strata: list[Scores], thresholds: Scores) -> list[float]:
+    profile = performance_profile(strata, thresholds)
+    return [] if np.isnan(profile).any() else profile.tolist()
+
+
+def _or_lowest(value: float) -> float:
+    return -math.inf if math.isnan(value) else value

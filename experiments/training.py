@@ -1,0 +1,235 @@
+"""Training in a job's folder: done once, saved whole, evaluated along the way for the curve."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+
+from chipgym.experiments.environments import make_env, probe
+from chipgym.experiments.evaluation import run_episode
+from chipgym.experiments.policies import import_attribute
+from chipgym.experiments.results import CURVE, TRAINING, CurvePoint
+from chipgym.experiments.suite import CurveSpec, TaskSpec
+from chipgym.simulators.core.errors import SimulationError, UnknownNameError
+from chipgym.simulators.core.files import read_json, write_json, write_text
+
+__all__ = ["algorithm_names", "check_algorithm", "load_trained", "make_vector_env", "train_in"]
+
+POLICY = "policy"
+REPORTS = 100
+"""Progress reports of a training, at most; learning curves have fewer points."""
+
+EVALUATION = "evaluation/"
+
+
+def algorithm_names() -> list[str]:
+    """Names of the training algorithms."""
+    from chipgym.agents.core.hyperparameters import algorithms
+
+    return algorithms()
+
+
+def check_algorithm(name: str) -> None:
+    """Raise `UnknownNameError` unless `name` is a training algorithm or ``module:function``."""
+    if ":" in name:
+        import_attribute("algorithm", name)
+    elif name not in algorithm_names():
+        raise UnknownNameError("algorithm", name, algorithm_names())
+
+
+def make_vector_env(task: TaskSpec, num_envs: int) -> Any:
+    """Make the training environment of a task: native where there is one, otherwise synchronous."""
+    make_env(task, split="train").close()  # its errors are the clear ones
+    spec = gymnasium.spec(task.env)
+    if spec.vector_entry_point is not None:
+        return gymnasium.make_vec(
+            task.env,
+            num_envs=num_envs,
+            vectorization_mode="vector_entry_point",
+            **task.env_kwargs("train"),
+        )
+    return gymnasium.make_vec(
+        task.env,
+        num_envs=num_envs,
+        vectorization_mode="sync",
+        vector_kwargs={"autoreset_mode": gymnasium.vector.AutoresetMode.SAME_STEP},
+        **task.env_kwargs("train"),
+    )
+
+
+def train_in(
+    folder: Path,
+    *,
+    task: TaskSpec,
+    algorithm: str,
+    steps: int,
+    seed: int,
+    hyperparameters: Mapping[str, Any],
+    curve: CurveSpec,
+    on_progress: Callable[[int, int], None],
+) -> Any:
+    """Train an agent into a folder and return it as loaded from there.
+
+    Where the folder holds a finished training that is returned instead. The training itself is not
+    resumed half-way: an optimiser's state is part of it, and the same seed trains the same agent.
+
+    Parameters
+    ----------
+    folder : Path
+        Receives ``policy/``, ``curve.jsonl`` and, last, ``training.json``.
+    task : TaskSpec
+        Trained on its ``train`` split; the curve is evaluated on its own instances.
+    algorithm : str
+        A registered name, or ``module:function`` that keeps the signature of
+        `chipgym.agents.sb3.train.train_agent` without `algorithm`, in a module with `load_policy`.
+    steps, seed : int
+        Environment steps, and the seed.
+    hyperparameters : mapping
+        Overrides of the stored ones.
+    curve : CurveSpec
+        Points and instances of the learning curve.
+    on_progress : callable
+        Called with steps done and steps in all.
+    """
+    if not (folder / TRAINING).is_file():
+        shutil.rmtree(folder / POLICY, ignore_errors=True)
+        values = _hyperparameters(algorithm, task, hyperparameters)
+        recorder = _CurveWriter(task, curve, steps, on_progress)
+        try:
+            result = _trainer(algorithm)(
+                lambda num_envs: make_vector_env(task, num_envs),
+                steps,
+                seed,
+                hyperparams=values,
+                callback=recorder.listen,
+                evaluate=recorder.evaluate,
+                record_every=max(1, steps // REPORTS),
+            )
+        finally:
+            recorder.close()
+        _save(folder, result, recorder, algorithm, seed, values)
+    return load_trained(folder)
+
+
+def load_trained(folder: Path) -> Any:
+    """Load the agent that `train_in` left in a folder.
+
+    Raises
+    ------
+    FileFormatError
+        There is no finished training in it, or its files are damaged.
+    """
+    algorithm = str(read_json(folder / TRAINING)["algorithm"])
+    if ":" in algorithm:
+        module = algorithm.partition(":")[0]
+        return import_attribute("algorithm", f"{module}:load_policy")(folder / POLICY)
+    from chipgym.agents.sb3.policy import load_policy
+
+    return load_policy(folder / POLICY)
+
+
+class _CurveWriter:
+    """Evaluates the agent in training at even intervals, and keeps the learning curve."""
+
+    def __init__(
+        self, task: TaskSpec, curve: CurveSpec, steps: int, on_progress: Callable[[int, int], None]
+    ) -> None:
+        self.points: list[CurvePoint] = []
+        self.evaluations = 0
+        self._task, self._total, self._on_progress = task, steps, on_progress
+        self._instances = task.instance_indexes[: curve.instances] if curve.points else ()
+        self._every = -(-REPORTS // curve.points) if curve.points else 0
+        self._metric = probe(task).metric
+        self._env = make_env(task) if self._instances else None
+        self._calls = 0
+
+    def evaluate(self, policy: Any) -> dict[str, float]:
+        """Return the metric of each curve instance, or nothing between two points."""
+        self._calls += 1
+        if self._env is None or (self._calls != 1 and self._calls % self._every):
+            return {}
+        values = {}
+        for instance in self._instances:
+            record = run_episode(
+                self._env,
+                policy,
+                task=self._task.label,
+                agent="training",
+                seed=0,
+                instance=instance,
+            )
+            value = record.metrics.get(self._metric)
+            if value is None:
+                raise SimulationError(f"{self._task.label}: no value of {self._metric}")
+            values[f"instance-{instance}"] = value
+        return values
+
+    def listen(self, record: Mapping[str, float]) -> None:
+        """Take a record of the trainer: progress, and a point where it was evaluated."""
+        steps = int(record["steps"])
+        self.evaluations += int(record.get("episodes", 0))
+        found = {k: v for k, v in record.items() if k.startswith(EVALUATION)}
+        if found:
+            instances = tuple(int(name.rpartition("-")[2]) for name in found)
+            metrics = tuple(float(value) for value in found.values())
+            self.points.append(CurvePoint(steps, self.evaluations, instances, metrics))
+        self._on_progress(min(steps, self._total), self._total)
+
+    def close(self) -> None:
+        """Close the evaluation environment."""
+        if self._env is not None:
+            self._env.close()
+
+
+def _trainer(algorithm: str) -> Callable[..., Any]:
+    """The function that trains."""
+    if ":" in algorithm:
+        trainer: Callable[..., Any] = import_attribute("algorithm", algorithm)
+        return trainer
+    from chipgym.agents.sb3.train import train_agent
+
+    return lambda *args, **kwargs: train_agent(algorithm, *args, **kwargs)
+
+
+def _hyperparameters(
+    algorithm: str, task: TaskSpec, overrides: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Stored hyperparameters of the task, with the overrides."""
+    if ":" in algorithm:
+        return dict(overrides)
+    from chipgym.agents.core.hyperparameters import load_hyperparameters
+
+    stored = load_hyperparameters(algorithm, task.env, task.scenario or "default")
+    return {**stored.values, **overrides}
+
+
+def _save(
+    folder: Path,
+    result: Any,
+    recorder: _CurveWriter,
+    algorithm: str,
+    seed: int,
+    values: Mapping[str, Any],
+) -> None:
+    """Save the agent and its curve; the file that says so comes last."""
+    unfinished = folder / f"{POLICY}.partial"
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
+    result.policy.save(unfinished)
+    os.replace(unfinished, folder / POLICY)
+    lines = [json.dumps(point.document()) + "\n" for point in recorder.points]
+    write_text(folder / CURVE, "".join(lines))
+    training = {
+        "algorithm": algorithm,
+        "seed": seed,
+        "steps": int(result.steps),
+        "evaluations": recorder.evaluations,
+        "hyperparameters": dict(values),
+    }
+    write_json(folder / TRAINING, training)

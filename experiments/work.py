@@ -1,0 +1,124 @@
+"""The work of one job: train if need be, evaluate, write the results, and last the finish marker.
+
+The folder of a job holds ``config.json``; for a trained agent the saved policy, ``curve.jsonl`` and
+``training.json``; ``records.partial.jsonl`` while episodes are being recorded and ``records.jsonl``
+afterwards; ``manifest.json``; and ``done.json``, written last. Without the marker nothing counts.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from chipgym.experiments.environments import make_env, probe
+from chipgym.experiments.evaluation import run_episode
+from chipgym.experiments.jobs import Job, Progress, ProgressCallback
+from chipgym.experiments.manifest import build_manifest, timestamp
+from chipgym.experiments.policies import build_policy
+from chipgym.experiments.results import DONE, RECORDS, file_hash, is_finished
+from chipgym.leaderboards.schema import EpisodeRecord
+from chipgym.simulators.core.errors import ChipGymError
+from chipgym.simulators.core.files import write_json
+
+__all__ = ["work"]
+
+PARTIAL = "records.partial.jsonl"
+
+
+def work(job: Job, report: ProgressCallback) -> bool:
+    """Do a job. Returns False where it was finished before."""
+    folder = Path(job.folder)
+    if is_finished(folder):
+        return False
+    started, clock = timestamp(), time.monotonic()
+    write_json(folder / "config.json", job.config)
+    policy = _policy(job, report)
+    _record(job, policy, report)
+    facts = probe(job.task)
+    manifest = build_manifest(
+        configuration=job.config,
+        seeds=[job.seed],
+        simulator_versions={job.task.env: facts.simulator_version},
+        env_specs={job.task.label: json.loads(facts.spec)},
+        started=started,
+        wall_s=time.monotonic() - clock,
+    )
+    write_json(folder / "manifest.json", manifest)
+    records = folder / RECORDS
+    done = {"records": len(job.task.instance_indexes), "records_sha256": file_hash(records)}
+    write_json(folder / DONE, {**done, "finished": timestamp()})
+    return True
+
+
+def _policy(job: Job, report: ProgressCallback) -> Any:
+    """Build the policy, or train it, or load it where it was trained before an interruption."""
+    if job.agent.policy is not None:
+        return build_policy(job.agent.policy, job.agent.kwargs)
+    from chipgym.experiments.training import train_in
+
+    assert job.agent.algorithm is not None and job.agent.steps is not None
+    return train_in(
+        Path(job.folder),
+        task=job.task,
+        algorithm=job.agent.algorithm,
+        steps=job.agent.steps,
+        seed=job.seed,
+        hyperparameters=job.agent.hyperparameters,
+        curve=job.curve,
+        on_progress=lambda done, total: report(Progress(job.key, "training", done, total)),
+    )
+
+
+def _record(job: Job, policy: Any, report: ProgressCallback) -> None:
+    """Evaluate the instances that are not recorded yet, a line each, then name the file as whole."""
+    folder = Path(job.folder)
+    if (folder / RECORDS).exists():
+        return
+    instances = job.task.instance_indexes
+    done = _keep_whole_lines(folder / PARTIAL)
+    env = make_env(job.task)
+    try:
+        with (folder / PARTIAL).open("ab") as file:
+            for count, instance in enumerate(instances[done:], done):
+                report(Progress(job.key, "evaluating", count, len(instances)))
+                record = run_episode(
+                    env,
+                    policy,
+                    task=job.task.label,
+                    agent=job.agent.name,
+                    seed=job.seed,
+                    instance=instance,
+                )
+                file.write(record_line(record))
+                file.flush()
+            os.fsync(file.fileno())
+    finally:
+        env.close()
+    report(Progress(job.key, "evaluating", len(instances), len(instances)))
+    os.replace(folder / PARTIAL, folder / RECORDS)
+
+
+def record_line(record: EpisodeRecord) -> bytes:
+    """One line of ``records.jsonl``."""
+    text = json.dumps(record.model_dump(mode="json"), separators=(",", ":"), allow_nan=False)
+    return text.encode() + b"\n"
+
+
+def _keep_whole_lines(path: Path) -> int:
+    """Cut a file after its last valid record, in case it was being written; count the records."""
+    if not path.exists():
+        return 0
+    content, kept, count = path.read_bytes(), 0, 0
+    for line in content.splitlines(keepends=True):
+        try:
+            EpisodeRecord.parse(json.loads(line))
+        except (ValueError, ChipGymError):
+            break
+        if not line.endswith(b"\n"):
+            break
+        kept, count = kept + len(line), count + 1
+    os.truncate(path, kept)
+    return count

@@ -1,0 +1,1 @@
+"""Leaderboards: submissions of artefacts, their verification, the ranking and its static site."""

@@ -1,0 +1,27 @@
+"""What the conformance tests cover, shared with the script that rewrites the golden file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+
+import chipgym  # noqa: F401  # registers the ids
+from chipgym.envs.soc_scheduling.presets import SCENARIOS
+from chipgym.simulators.soc.simulate import SIMULATOR_VERSION
+
+GOLDEN = Path(__file__).parent / "golden_trajectories.json"
+UPDATE = "python tests/conformance/update_golden.py"
+
+SOC_IDS = sorted(name for name in gym.registry if name.startswith("chipgym/Soc"))
+
+SOC_CASES = [(env_id, scenario) for env_id in SOC_IDS for scenario in SCENARIOS]
+"""Every id with every scenario."""
+
+
+def golden_cases() -> Iterator[tuple[str, dict[str, Any], str]]:
+    """Every golden trajectory: id, arguments, version of the simulator behind it."""
+    for env_id, scenario in SOC_CASES:
+        yield env_id, {"scenario": scenario}, SIMULATOR_VERSION

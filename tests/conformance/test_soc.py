@@ -1,0 +1,86 @@
+"""Every SoC environment against the conformance suite.
+
+The whole suite runs on a few contended scenarios, and what is cheap on every id and scenario.
+"""
+
+from __future__ import annotations
+
+import pytest
+from cases import GOLDEN, SOC_CASES, SOC_IDS, UPDATE
+
+from chipgym.envs import soc_scheduling_v0
+from chipgym.envs.core import testing
+from chipgym.envs.soc_scheduling.presets import SCENARIOS
+from chipgym.simulators.soc.simulate import SIMULATOR_VERSION
+
+SCHEDULING = "chipgym/SocScheduling-v0"
+WHOLE = [(env_id, "six-app-mid") for env_id in SOC_IDS] + [
+    (SCHEDULING, scenario)
+    for scenario in ("noise-30", "pe-failure", "shared-memory", "dvfs-power-cap", "deadlines")
+]
+# These take seconds or start processes: on the whole suite's cases only.
+COSTLY = ("processes", "async", "rendering", "copies")
+
+
+def test_every_id_is_covered() -> None:
+    assert SOC_IDS == [
+        "chipgym/SocScheduling-v0",
+        "chipgym/SocTaskMapping-v0",
+        "chipgym/SocTaskOrdering-v0",
+    ]
+
+
+@pytest.mark.parametrize("check", [name for name in testing.CHECKS if name not in COSTLY])
+@pytest.mark.parametrize(("env_id", "scenario"), WHOLE)
+def test_whole_suite(env_id: str, scenario: str, check: str) -> None:
+    kwargs = {"scenario": scenario}
+    if check == "reset_options":
+        kwargs["split"] = "test"
+    testing.CHECKS[check](env_id, kwargs)
+
+
+@pytest.mark.parametrize("check", COSTLY)
+@pytest.mark.parametrize("env_id", SOC_IDS)
+def test_costly_checks(env_id: str, check: str) -> None:
+    testing.CHECKS[check](env_id, {"scenario": "six-app-mid"})
+
+
+@pytest.mark.parametrize(("env_id", "scenario"), SOC_CASES)
+def test_every_scenario(env_id: str, scenario: str) -> None:
+    kwargs = {"scenario": scenario}
+    testing.check_gymnasium(env_id, kwargs)
+    testing.check_stable_baselines3(env_id, kwargs)
+    testing.check_spec_round_trip(env_id, kwargs, steps=30)
+    testing.check_determinism(env_id, kwargs, seeds=(0,), steps=80)
+    testing.check_masks(env_id, kwargs, steps=25, actions_per_step=4)
+    testing.check_state(env_id, kwargs, stops=(17,), steps=60)
+    testing.check_vector(env_id, kwargs, num_envs=2, steps=60)
+    testing.check_reset_options(env_id, {**kwargs, "split": "test"})
+
+
+@pytest.mark.parametrize(("env_id", "scenario"), SOC_CASES)
+def test_observations_stay_in_bounds(env_id: str, scenario: str) -> None:
+    testing.check_bounds(env_id, {"scenario": scenario}, steps=10_000)
+
+
+@pytest.mark.parametrize(("env_id", "scenario"), SOC_CASES)
+def test_golden_trajectory(env_id: str, scenario: str) -> None:
+    testing.check_golden(
+        GOLDEN, env_id, {"scenario": scenario}, version=SIMULATOR_VERSION, update=UPDATE
+    )
+
+
+@pytest.mark.parametrize("scenario", ["six-app-mid", "noise-30", "canonical"])
+def test_multi_agent(scenario: str) -> None:
+    testing.check_multi_agent(
+        soc_scheduling_v0.parallel_env, soc_scheduling_v0.env, {"scenario": scenario}
+    )
+
+
+@pytest.mark.parametrize("scenario", sorted(SCENARIOS))
+def test_multi_agent_every_scenario(scenario: str) -> None:
+    testing.check_parallel(soc_scheduling_v0.parallel_env, {"scenario": scenario}, cycles=40)
+
+
+def test_registered_multi_agent_ids() -> None:
+    testing.check_multi_agent(SCHEDULING, SCHEDULING, {"scenario": "six-app-mid"})
