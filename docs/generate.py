@@ -5,7 +5,6 @@ MkDocs loads this file as a hook. ``python docs/generate.py`` prints the pages.
 
 from __future__ import annotations
 
-import dataclasses
 import importlib
 import inspect
 import re
@@ -80,7 +79,7 @@ def environment_page(env_id: str) -> str:
     columns = ["field", "shape", "elements", "unit", "low", "high", "meaning"]
     text += table(columns, [[code(row, key) for key in columns] for row in rows])
     text += "\n## Scenarios\n\nNames for the `scenario` argument. Each has train instances, drawn "
-    text += "from the seed, and a fixed set of test instances (`split=\"test\"`).\n\n"
+    text += 'from the seed, and a fixed set of test instances (`split="test"`).\n\n'
     return text + scenario_table(env_id)
 
 
@@ -108,10 +107,9 @@ def scenario_table(env_id: str) -> str:
     scenarios = importlib.import_module(module).SCENARIOS
     rows = []
     for name, scenario in scenarios.items():
-        values = {field.name: getattr(scenario, field.name) for field in dataclasses.fields(scenario)}
-        platform = values.get("platform", "")
-        rows.append([f"`{name}`", values["description"], f"{getattr(platform, 'name', platform)}"])
-    return table(["scenario", "what it is", "platform"], rows)
+        facts = (scenario.platform, scenario.num_jobs, scenario.objective)
+        rows.append([f"`{name}`", scenario.description, *facts])
+    return table(["scenario", "what it is", "platform", "jobs", "objective"], rows)
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
@@ -132,6 +130,7 @@ def tutorial_page(path: Path) -> str:
         if "[markdown]" in kind:
             text += re.sub(r"^# ?", "", body, flags=re.MULTILINE) + "\n\n"
         elif body:
+            body = re.sub(r"  # noqa.*$", "", body, flags=re.MULTILINE)
             text += f"```python\n{body}\n```\n\n"
     source = f"`examples/{path.name}`"
     return text + f"*This page is {source}: run it as a script, or cell by cell in an editor.*\n"

@@ -1,0 +1,22 @@
+"""Gymnasium and PettingZoo environments over the simulators."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    soc_scheduling_v0: ModuleType
+
+__all__ = ["soc_scheduling_v0"]
+
+# PettingZoo's manner of import, ``from chipgym.envs import soc_scheduling_v0``, without its cost.
+_VERSIONED = {"soc_scheduling_v0": "chipgym.envs.soc_scheduling.multi_agent"}
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name in _VERSIONED:
+        return importlib.import_module(_VERSIONED[name])
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

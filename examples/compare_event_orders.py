@@ -1,7 +1,8 @@
-"""How far the clean event order is from DS3's tick order: the table of docs/simulators/soc.md.
+"""How far the clean event order is from DS3's tick order: the tables of docs/simulators/soc.md.
 
-Both orders simulate the same workloads (six-app mix, exponential gaps truncated to whole µs, 100
-jobs, at most 12 in flight) on the 16-PE platform. Run with: python examples/compare_event_orders.py
+Both orders simulate the same jobs on the 16-PE platform: first each application alone, then streams
+of the six-app mix (exponential gaps truncated to whole µs, 100 jobs, at most 12 in flight).
+Run with: python examples/compare_event_orders.py
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from chipgym.simulators.soc.application import Application
 from chipgym.simulators.soc.options import SocOptions
 from chipgym.simulators.soc.platform import Platform
 from chipgym.simulators.soc.simulate import simulate
+from chipgym.simulators.soc.static import heft
 from chipgym.simulators.soc.workload import Workload
 
 APPLICATIONS = (
@@ -52,11 +54,43 @@ def relative_differences(scheduler: str, mean_gap_us: float, seeds: int) -> np.n
     )
 
 
+def single_job_table() -> None:
+    """Print the makespan of one job alone, clean and ds3."""
+    platform = Platform.named("ds3-16pe")
+    print("| application | " + " | ".join(SCHEDULERS) + " | static HEFT (clean) |")
+    print("|---|" + "---|" * (len(SCHEDULERS) + 1))
+    for name in APPLICATIONS:
+        application = Application.named(name)
+        cells = []
+        for scheduler in SCHEDULERS:
+            makespans_us = [
+                simulate(
+                    platform,
+                    [application],
+                    Workload([0], [0.0]),
+                    scheduler,
+                    SocOptions(order=order),
+                ).makespan_us
+                for order in ("clean", "ds3")
+            ]
+            cells.append(" / ".join(f"{makespan_us:g}" for makespan_us in makespans_us))
+        cells.append(f"{heft(platform, application).makespan_us:g}")
+        print(f"| {name} | " + " | ".join(cells) + " |")
+    print()
+
+
 def main() -> None:
-    """Print the table as Markdown."""
+    """Print the tables as Markdown."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--seeds", type=int, default=20, help="0: single jobs only")
     seeds = parser.parse_args().seeds
+    single_job_table()
+    if seeds:
+        stream_table(seeds)
+
+
+def stream_table(seeds: int) -> None:
+    """Print the relative difference in mean latency, clean against ds3, over streams."""
     print("| mean gap (µs) | " + " | ".join(SCHEDULERS) + " |")
     print("|---|" + "---|" * len(SCHEDULERS))
     for mean_gap_us in MEAN_GAPS_US:

@@ -12,10 +12,10 @@ import gymnasium
 from chipgym.experiments.suite import TaskSpec
 from chipgym.simulators.core.errors import ChipGymError, InvalidValueError, UnknownNameError
 
-__all__ = ["EnvFacts", "env_ids", "make_env", "probe"]
+__all__ = ["EnvFacts", "env_ids", "make_env", "probe", "scenarios"]
 
-FAMILIES = {"chipgym/Soc": "chipgym.simulators.soc"}
-"""Simulator package of each family, by the prefix of its environment ids."""
+FAMILIES = {"chipgym/Soc": ("chipgym.simulators.soc", "chipgym.envs.soc_scheduling.presets")}
+"""Simulator and presets of each family, by the prefix of its environment ids."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,15 @@ def env_ids() -> list[str]:
     return sorted(name for name in gymnasium.registry if name.startswith("chipgym/"))
 
 
+def scenarios(env_id: str) -> dict[str, str]:
+    """Scenarios of an environment with their one-line descriptions."""
+    for prefix, (_, presets) in FAMILIES.items():
+        if env_id.startswith(prefix):
+            table = importlib.import_module(presets).SCENARIOS
+            return {name: str(entry.description) for name, entry in table.items()}
+    return {}
+
+
 def make_env(task: TaskSpec, split: str | None = None, **kwargs: Any) -> gymnasium.Env[Any, Any]:
     """Make the scalar environment of a task.
 
@@ -67,7 +76,7 @@ def make_env(task: TaskSpec, split: str | None = None, **kwargs: Any) -> gymnasi
             task.env, disable_env_checker=True, **{**task.env_kwargs(split), **kwargs}
         )
     except gymnasium.error.UnregisteredEnv as error:
-        raise UnknownNameError("environment", task.env, env_ids()) from error
+        raise UnknownNameError("known environment", task.env, env_ids()) from error
     except gymnasium.error.Error as error:
         raise InvalidValueError("env", task.env, f"an environment id ({error})") from error
     except ModuleNotFoundError as error:
@@ -120,7 +129,7 @@ def _simulator_version(env_id: str, base: Any) -> str:
     version = getattr(base, "simulator_version", None)
     if version is not None:
         return str(version)
-    for prefix, module in FAMILIES.items():
+    for prefix, (simulator, _) in FAMILIES.items():
         if env_id.startswith(prefix):
-            return str(getattr(importlib.import_module(module), "SIMULATOR_VERSION", "0"))
+            return str(getattr(importlib.import_module(simulator), "SIMULATOR_VERSION", "0"))
     return "0"

@@ -131,7 +131,7 @@ def execute_job(job: Job, report: ProgressCallback | None = None) -> JobOutcome:
         folder.mkdir(parents=True, exist_ok=True)
         with _locked(folder / ".lock"):
             fresh = work(job, _throttled(report))
-    except Exception as error:  # noqa: BLE001  (one failing job must not take the others along)
+    except Exception as error:
         return JobOutcome(
             job.key,
             "failed",

@@ -1,4 +1,4 @@
-"""Policies and training algorithms by name: registered ones, or the user's own ``module:attribute``."""
+"""Policies and algorithms by name: registered ones, or the user's own ``module:attribute``."""
 
 from __future__ import annotations
 

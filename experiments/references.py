@@ -14,8 +14,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from chipgym.experiments.environments import EnvFacts
+from chipgym.experiments.environments import EnvFacts, make_env
+from chipgym.experiments.evaluation import evaluate
 from chipgym.experiments.jobs import Job, make_job
+from chipgym.experiments.policies import build_policy
 from chipgym.experiments.results import read_result
 from chipgym.experiments.scoring import is_scorable, score
 from chipgym.experiments.suite import AgentSpec, CurveSpec, TaskSpec, slug
@@ -29,6 +31,7 @@ __all__ = [
     "InstanceReference",
     "TaskReferences",
     "build_references",
+    "measure_references",
     "reference_jobs",
     "reference_path",
     "stored_references",
@@ -153,6 +156,40 @@ def build_references(
     results = [read_result(job) for job in jobs]
     random = [result.records for result in results if result.agent.startswith("random")]
     (reference,) = (r.records for r in results if not r.agent.startswith("random"))
+    return _assemble(task, facts, random, reference, command)
+
+
+def measure_references(task: TaskSpec, facts: EnvFacts, command: str) -> TaskReferences:
+    """Make a task's references in this process, without keeping the records."""
+    env = make_env(task)
+    try:
+
+        def records(policy: str, seed: int) -> list[EpisodeRecord]:
+            return list(
+                evaluate(
+                    env,
+                    build_policy(policy),
+                    task=task.label,
+                    agent="reference",
+                    seed=seed,
+                    instances=task.instance_indexes,
+                )
+            )
+
+        random = [records("random", seed) for seed in range(RANDOM_SEEDS)]
+        return _assemble(task, facts, random, records(facts.reference_policy, 0), command)
+    finally:
+        env.close()
+
+
+def _assemble(
+    task: TaskSpec,
+    facts: EnvFacts,
+    random: Sequence[Sequence[EpisodeRecord]],
+    reference: Sequence[EpisodeRecord],
+    command: str,
+) -> TaskReferences:
+    """Average the random policy over its seeds, instance by instance."""
     entries = []
     for position, record in enumerate(reference):
         values = [_metric(records[position], facts.metric) for records in random]

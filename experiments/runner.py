@@ -98,7 +98,8 @@ def plan_suite(suite: Suite, folder: Path) -> Plan:
     Raises
     ------
     ChipGymError
-        An environment, scenario, instance, policy or algorithm does not exist, or a budget is broken.
+        An environment, scenario, instance, policy or algorithm does not exist, or a budget is
+        exceeded.
     """
     for agent in suite.agents:
         _check_agent(agent, suite)
@@ -112,10 +113,10 @@ def plan_suite(suite: Suite, folder: Path) -> Plan:
         else:
             stored[task.label] = references
         for agent in suite.agents:
-            for seed in agent.seed_list(suite.seeds):
-                jobs.append(
-                    make_job(folder, task, agent, seed, suite.curve, fact.simulator_version)
-                )
+            jobs += [
+                make_job(folder, task, agent, seed, suite.curve, fact.simulator_version)
+                for seed in agent.seed_list(suite.seeds)
+            ]
     return Plan(suite, folder, facts, tuple(jobs), to_make, stored)
 
 

@@ -149,9 +149,7 @@ def probability_of_improvement(
     generator = np.random.Generator(np.random.PCG64(seed))
     draws = np.zeros(resamples)
     for win in wins:
-        rows_x, rows_y, columns = (
-            _draw(generator, resamples, size, True) for size in win.shape
-        )
+        rows_x, rows_y, columns = (_draw(generator, resamples, size, True) for size in win.shape)
         for part in _chunks(resamples, win.size):
             sample = win[
                 rows_x[part][:, :, None, None],

@@ -1,4 +1,4 @@
-"""Suites: what is run, as data. Tasks x agents x seeds x budget, in YAML, checked field by field."""
+"""Suites: what is run, as data. Tasks x agents x seeds x budget, in YAML, checked on loading."""
 
 from __future__ import annotations
 

@@ -143,9 +143,7 @@ def summarise(run: Run) -> Summary:
         },
         instances={task.label: len(task.instance_indexes) for task in run.suite.tasks},
         thresholds=tuple(thresholds.tolist()),
-        profiles={
-            name: tuple(_profile(strata, thresholds)) for name, strata in scores.items()
-        },
+        profiles={name: tuple(_profile(strata, thresholds)) for name, strata in scores.items()},
     )
 
 

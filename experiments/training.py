@@ -46,16 +46,16 @@ def check_algorithm(name: str) -> None:
 def make_vector_env(task: TaskSpec, num_envs: int) -> Any:
     """Make the training environment of a task: native where there is one, otherwise synchronous."""
     make_env(task, split="train").close()  # its errors are the clear ones
-    spec = gymnasium.spec(task.env)
-    if spec.vector_entry_point is not None:
+    env_id = task.env.rpartition(":")[2]  # its module is imported by now
+    if gymnasium.spec(env_id).vector_entry_point is not None:
         return gymnasium.make_vec(
-            task.env,
+            env_id,
             num_envs=num_envs,
             vectorization_mode="vector_entry_point",
             **task.env_kwargs("train"),
         )
     return gymnasium.make_vec(
-        task.env,
+        env_id,
         num_envs=num_envs,
         vectorization_mode="sync",
         vector_kwargs={"autoreset_mode": gymnasium.vector.AutoresetMode.SAME_STEP},

@@ -21,15 +21,19 @@ from chipgym.simulators.core.files import read_json
 __all__ = [
     "Claims",
     "EpisodeRecord",
+    "InstanceResult",
     "Submission",
     "SubmittedTask",
+    "TaskResult",
+    "Verification",
     "load_submission",
     "read_records",
 ]
 
 SUBMISSION_FILE = "submission.json"
 RECORDS_FILE = "records.jsonl"
-ALLOWED_FILES = frozenset({SUBMISSION_FILE, RECORDS_FILE, "verified.json", "README.md"})
+VERIFIED_FILE = "verified.json"
+ALLOWED_FILES = frozenset({SUBMISSION_FILE, RECORDS_FILE, VERIFIED_FILE, "README.md"})
 MAX_SUBMISSION_BYTES = 1_000_000
 MAX_RECORDS_BYTES = 200_000_000
 MAX_LINE_BYTES = 20_000_000
@@ -132,6 +136,59 @@ class Submission(Description):
     training_evaluations: Annotated[int, Field(ge=0)] = 0
     tasks: Annotated[tuple[SubmittedTask, ...], Field(min_length=1, max_length=200)]
     claims: Claims
+
+
+class InstanceResult(Description):
+    """One recomputed result; a null score marks an instance that is excluded from scoring."""
+
+    seed: int
+    instance: int
+    instance_id: str
+    metric: float
+    score: float | None
+
+
+class TaskResult(Description):
+    """Recomputed results of one task."""
+
+    label: str
+    env: str
+    scenario: str | None
+    objective: str | None
+    metric: str
+    lower_is_better: bool
+    simulator_version: str
+    mean_metric: float
+    iqm: float | None
+    feasibility: Literal["checked", "not checked"]
+    results: tuple[InstanceResult, ...]
+
+
+class Verification(Description):
+    """Outcome of a verification: all that a ranking may use.
+
+    Attributes
+    ----------
+    passed : bool
+        Whether everything was equal and feasible.
+    reasons : tuple of str
+        Why not; the first twenty.
+    records_sha256 : str
+        Hash of the records that were verified.
+    iqm, iqm_low, iqm_high : float or None
+        Recomputed interquartile mean of the score with its 95 % interval.
+    """
+
+    format: Literal[1] = 1
+    passed: bool
+    reasons: tuple[str, ...] = ()
+    records: Annotated[int, Field(ge=0)] = 0
+    records_sha256: str = ""
+    package_version: str
+    iqm: float | None = None
+    iqm_low: float | None = None
+    iqm_high: float | None = None
+    tasks: tuple[TaskResult, ...] = ()
 
 
 def load_submission(folder: str | Path) -> Submission:

@@ -64,10 +64,6 @@ def _finish_at_present_frequency(problem: ProblemView, memory: PassMemory) -> Fl
     memory.slowed = memory.slowed or bool(problem.slowdown.max() > 1.0)
     if not memory.slowed:
         return problem.estimated_finish_us
-    now = problem.time_us
-    queue = np.maximum(np.array(memory.available_us) - now, 0.0)
-    # A PE that fails loses its queue.
-    failed = np.isinf(problem.exec_us).all(axis=0)
-    queue[failed] = problem.pe_available_us[failed]
+    queue = np.maximum(np.array(memory.available_us) - problem.time_us, 0.0)
     finish: FloatArray = problem.exec_us * problem.slowdown + np.maximum(problem.delay_us, queue)
     return finish

@@ -39,9 +39,17 @@ class VectorEnvAdapter(VecEnv):
     repair : bool
         Replace masked actions by the next valid one (`repair_actions`), for algorithms that know no
         masks.
+    reward_scale : float
+        Factor on the rewards that SB3 sees; reported returns stay as they are.
     """
 
-    def __init__(self, envs: VectorEnv[Any, Any, Any], *, repair: bool = False) -> None:
+    def __init__(
+        self,
+        envs: VectorEnv[Any, Any, Any],
+        *,
+        repair: bool = False,
+        reward_scale: float = 1.0,
+    ) -> None:
         mode = envs.metadata.get("autoreset_mode")
         if mode not in _MODES:
             raise InvalidValueError(
@@ -49,6 +57,7 @@ class VectorEnvAdapter(VecEnv):
             )
         self.envs = envs
         self.repair = repair
+        self.reward_scale = reward_scale
         self._resets_itself = mode == AutoresetMode.SAME_STEP
         self._actions: npt.NDArray[Any] = np.zeros(envs.num_envs, dtype=np.int64)
         self._returns = np.zeros(envs.num_envs)
@@ -94,7 +103,8 @@ class VectorEnvAdapter(VecEnv):
                 reports[i]["TimeLimit.truncated"] = bool(truncations[i] and not terminations[i])
             if not self._resets_itself:
                 observations, _ = self.envs.reset(options={"reset_mask": dones})
-        return np.asarray(observations), np.asarray(rewards, dtype=np.float32), dones, reports
+        scaled = np.asarray(rewards * self.reward_scale, dtype=np.float32)
+        return np.asarray(observations), scaled, dones, reports
 
     def _finish(self, i: int, observations: Any, infos: dict[str, Any]) -> dict[str, Any]:
         """Return the info of copy i, whose episode has just ended, and start its counters anew."""

@@ -20,7 +20,9 @@ class PairLayout:
     num_slots, num_pes : int
         Ready slots R and processing elements P.
     pair_offset, pair_features : int
-        Block of shape (R, P, F); feature 0 is the estimated finish.
+        Block of shape (R, P, F).
+    finish_feature : int
+        The feature of a pair that grows with its estimated finish.
     task_offset, task_features : int
         Block of shape (R, Ft).
     pe_offset, pe_features : int
@@ -33,6 +35,7 @@ class PairLayout:
     num_pes: int
     pair_offset: int
     pair_features: int
+    finish_feature: int
     task_offset: int
     task_features: int
     pe_offset: int
@@ -42,32 +45,35 @@ class PairLayout:
 
     @classmethod
     def from_fields(cls, layout: Any) -> PairLayout:
-        """Read the blocks ``pairs``, ``tasks``, ``pes`` and ``global`` of an observation layout.
+        """Read the blocks ``pairs``, ``tasks``, ``pes`` and ``globals`` of an observation layout.
 
         Parameters
         ----------
         layout : object with ``fields``
-            Each field has ``name``, ``shape`` and ``slice``.
+            Each field has ``name``, ``shape``, ``slice`` and maybe ``columns`` with names. Of the
+            pairs the column ``finish_excess`` counts as estimated finish, else the first one.
         """
         fields = {field.name: field for field in layout.fields}
-        wanted = {"pairs": 3, "tasks": 2, "pes": 2, "global": 1}
+        wanted = {"pairs": 3, "tasks": 2, "pes": 2, "globals": 1}
         for name, axes in wanted.items():
             if name not in fields or len(fields[name].shape) != axes:
                 raise InvalidValueError(
                     "observation_layout", sorted(fields), f"a field {name!r} with {axes} axes"
                 )
         num_slots, num_pes, pair_features = fields["pairs"].shape
+        names = [column.name for column in getattr(fields["pairs"], "columns", ())]
         return cls(
             num_slots=num_slots,
             num_pes=num_pes,
             pair_offset=fields["pairs"].slice.start,
             pair_features=pair_features,
+            finish_feature=names.index("finish_excess") if "finish_excess" in names else 0,
             task_offset=fields["tasks"].slice.start,
             task_features=fields["tasks"].shape[-1],
             pe_offset=fields["pes"].slice.start,
             pe_features=fields["pes"].shape[-1],
-            global_offset=fields["global"].slice.start,
-            global_features=fields["global"].shape[-1],
+            global_offset=fields["globals"].slice.start,
+            global_features=fields["globals"].shape[-1],
         )
 
     @classmethod

@@ -19,6 +19,8 @@ __all__ = ["PairNetwork"]
 
 # Logit of an action that is masked: its probability is exactly 0 in float32.
 MASKED = -1e8
+# Logit of an action that is valid, but for use only where there is no other.
+LAST = -1e4
 
 
 class _Blocks(NamedTuple):
@@ -53,8 +55,10 @@ class PairNetwork(nn.Module):
         Width of the layers.
     eft_prior : float
         Initial c; 0 starts from uniform choice.
-    other_logit : float
-        Initial logit of the actions that are not pairs; the best pair has 0 by the prior.
+    other_logit : float or None
+        Initial logit of the actions that are not pairs; the best pair has 0 by the prior. None:
+        they are taken only where no pair is valid. Waiting is hard to learn: the best action of a
+        stochastic policy that waits now and then may be to wait for long.
     """
 
     def __init__(
@@ -63,7 +67,7 @@ class PairNetwork(nn.Module):
         num_actions: int,
         hidden: int = 32,
         eft_prior: float = 0.0,
-        other_logit: float = 0.0,
+        other_logit: float | None = 0.0,
     ) -> None:
         super().__init__()
         self.layout = layout
@@ -84,14 +88,14 @@ class PairNetwork(nn.Module):
         self.pair_hidden = nn.Linear(hidden, hidden)
         self.pair_out = nn.Linear(hidden, 1, bias=False)
         self.prior = nn.Parameter(torch.tensor(float(eft_prior)))
-        self.others = nn.Linear(hidden, max(self.num_others, 1))
+        self.others = nn.Linear(hidden, self.num_others) if other_logit is not None else None
         self.value = nn.Sequential(
             nn.Linear(pooled + 1, 2 * hidden), nn.Tanh(), nn.Linear(2 * hidden, hidden), nn.Tanh()
         )
         self.value_out = nn.Linear(hidden, 1)
         self._initialise(other_logit)
 
-    def _initialise(self, other_logit: float) -> None:
+    def _initialise(self, other_logit: float | None) -> None:
         for module in self.modules():
             if isinstance(module, nn.Linear):
                 nn.init.orthogonal_(module.weight, gain=2**0.5)
@@ -99,8 +103,9 @@ class PairNetwork(nn.Module):
                     nn.init.zeros_(module.bias)
         # The learnt parts start at (almost) nothing, so that the prior decides.
         nn.init.orthogonal_(self.pair_out.weight, gain=0.01)
-        nn.init.orthogonal_(self.others.weight, gain=0.01)
-        nn.init.constant_(self.others.bias, other_logit)
+        if self.others is not None and other_logit is not None:
+            nn.init.orthogonal_(self.others.weight, gain=0.01)
+            nn.init.constant_(self.others.bias, other_logit)
         nn.init.orthogonal_(self.value_out.weight, gain=1.0)
 
     def blocks(self, observations: Tensor) -> _Blocks:
@@ -148,20 +153,26 @@ class PairNetwork(nn.Module):
         hidden = hidden + self.pe_in(blocks.pes)[rows, pes]
         hidden = torch.relu(hidden + self.context_in(context)[rows])
         learnt = self.pair_out(torch.relu(self.pair_hidden(hidden))).squeeze(1)
-        finish = features[:, 0]
+        finish = features[:, self.layout.finish_feature]
         least = torch.full((batch,), torch.inf).scatter_reduce(0, rows, finish, "amin")
         scores = torch.full((batch, self.num_pairs), MASKED)
         scores = scores.index_put((rows, pairs), learnt - self.prior * (finish - least[rows]))
         if self.by_slot:
             scores = scores.view(batch, self.layout.num_slots, -1).amax(dim=2)
         elif self.num_others:
-            scores = torch.cat([scores, self.others(context)], dim=1)
+            scores = torch.cat([scores, self._other_logits(context)], dim=1)
         return scores if masks is None else torch.where(masks, scores, MASKED)
 
     def values(self, pooled: Tensor) -> Tensor:
         """Value of each state, shape (B, 1)."""
         value: Tensor = self.value_out(self.value(pooled))
         return value
+
+    def _other_logits(self, context: Tensor) -> Tensor:
+        if self.others is None:
+            return torch.full((len(context), self.num_others), LAST)
+        logits: Tensor = self.others(context)
+        return logits
 
     def _valid_pairs(self, masks: Tensor | None, batch: int) -> tuple[Tensor, Tensor]:
         if masks is None:

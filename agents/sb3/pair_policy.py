@@ -33,8 +33,8 @@ class PairPolicy(MaskableActorCriticPolicy):
         Width of the layers.
     eft_prior : float
         Initial preference for pairs of low estimated finish.
-    other_logit : float
-        Initial logit of waiting and other actions that are not pairs.
+    other_logit : float or None
+        Initial logit of waiting and other actions that are not pairs; None: only in need.
     **kwargs
         The rest of SB3's arguments; of these the optimiser's count.
     """
@@ -47,7 +47,7 @@ class PairPolicy(MaskableActorCriticPolicy):
         layout: dict[str, int],
         hidden: int = 32,
         eft_prior: float = 0.0,
-        other_logit: float = 0.0,
+        other_logit: float | None = 0.0,
         **kwargs: Any,
     ) -> None:
         if not isinstance(action_space, spaces.Discrete):

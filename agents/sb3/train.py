@@ -22,12 +22,15 @@ from chipgym.agents.sb3.models import (
 )
 from chipgym.agents.sb3.pair_layout import find_layout
 from chipgym.agents.sb3.policy import SavedPolicy
+from chipgym.agents.sb3.selection import BestKeeper
 from chipgym.simulators.core.errors import InvalidValueError, UnknownNameError, check_range
 
 __all__ = ["EnvFactory", "TrainingResult", "train_agent"]
 
 EnvFactory = Callable[[int], VectorEnv[Any, Any, Any]]
 _SCHEDULED = ("learning_rate", "clip_range")
+# Added to the seed of training for the episodes on which the best network is chosen.
+SELECTION = 1_000_003
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class TrainingResult:
     steps : int
         Environment steps taken, all copies together.
     evaluations : int
-        Simulator evaluations of the episodes that ended.
+        Simulator evaluations of the episodes that ended, selection included.
     """
 
     policy: SavedPolicy
@@ -81,7 +84,10 @@ def train_agent(
     seed : int
         Seed of the weights, the exploration and the environment.
     hyperparams : mapping, optional
-        Values as in `agents/hyperparams/*.yaml`, by default the algorithm's default entry.
+        Values as in `agents/hyperparams/*.yaml`, by default the algorithm's default entry. Beside
+        SB3's arguments: ``policy`` and ``policy_kwargs``, ``num_envs``, ``reward_scale`` (see
+        `VectorEnvAdapter`) and ``keep_best``, the number of training episodes on which the best of
+        eleven snapshots is chosen (see `BestKeeper`; 0: the last one is kept).
     num_envs : int, optional
         Copies, by default the ``num_envs`` of the hyperparameters.
     callback : callable or BaseCallback, optional
@@ -109,8 +115,15 @@ def train_agent(
     check_range("num_envs", copies, 1)
     kind = str(values.pop("policy", "mlp"))
     settings = dict(values.pop("policy_kwargs", {}))
+    scale = float(values.pop("reward_scale", 1.0))
+    contenders = int(values.pop("keep_best", 0))
     torch.set_num_threads(1)
-    envs = VectorEnvAdapter(env_factory(copies), repair=algorithm not in MASKABLE)
+
+    def make_envs(count: int) -> VectorEnvAdapter:
+        repair = algorithm not in MASKABLE
+        return VectorEnvAdapter(env_factory(count), repair=repair, reward_scale=scale)
+
+    envs = make_envs(copies)
     try:
         if kind == "pair":
             settings["layout"] = _layout_of(envs)
@@ -123,12 +136,20 @@ def train_agent(
             None if evaluate is None else lambda: _evaluated(policy, evaluate),
             None if isinstance(callback, BaseCallback) else callback,
         )
-        callbacks = [recorder, callback] if isinstance(callback, BaseCallback) else [recorder]
+        callbacks: list[BaseCallback] = [recorder]
+        if isinstance(callback, BaseCallback):
+            callbacks.append(callback)
+        keeper = None
+        if contenders > 0:
+            every = max(total_steps // 10, 1)
+            keeper = BestKeeper(policy, lambda: make_envs(contenders), every, seed + SELECTION)
+            callbacks.append(keeper)
         model.learn(total_steps, callback=callbacks)
     finally:
         envs.close()
     model.policy.set_training_mode(False)
-    return TrainingResult(policy, recorder.curve, int(model.num_timesteps), recorder.evaluations)
+    evaluations = recorder.evaluations + (keeper.evaluations if keeper else 0)
+    return TrainingResult(policy, recorder.curve, int(model.num_timesteps), evaluations)
 
 
 def _layout_of(envs: VectorEnvAdapter) -> dict[str, int]:

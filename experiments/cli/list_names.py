@@ -24,13 +24,14 @@ def list_names(
         console.print(f"[bold]{title}[/bold]")
         items = entries.items() if isinstance(entries, dict) else ((name, "") for name in entries)
         for name, text in items:
-            console.print(f"  {name:<32} {text}".rstrip(), highlight=False, markup=False)
+            console.print(
+                f"  {name:<32} {text}".rstrip(), highlight=False, markup=False, soft_wrap=True
+            )
 
 
 def _names() -> dict[str, Any]:
     from chipgym.agents.core.registry import policy_names
-    from chipgym.experiments.environments import env_ids
-    from chipgym.experiments.environments import scenarios
+    from chipgym.experiments.environments import env_ids, scenarios
     from chipgym.experiments.suite import load_suite, suite_names
     from chipgym.experiments.training import algorithm_names
 
@@ -43,6 +44,3 @@ def _names() -> dict[str, Any]:
     listed["algorithms"] = algorithm_names()
     listed["suites"] = {name: load_suite(name).description for name in suite_names()}
     return listed
-
-
-globals()["list"] = list_names  # the name of the subcommand, which is also a builtin's

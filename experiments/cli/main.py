@@ -18,18 +18,21 @@ __all__ = ["COMMANDS", "main"]
 
 PACKAGE = "chipgym.experiments.cli"
 COMMANDS = {
-    "list": ("list_names", "List environments, scenarios, agents and suites."),
-    "info": ("info", "Describe an environment: spaces, scenarios, observation fields."),
-    "train": ("train", "Train an agent on an environment."),
-    "evaluate": ("evaluate", "Evaluate an agent on test instances."),
-    "benchmark": ("benchmark", "Run a suite: agents x tasks x seeds, ranking and report."),
-    "report": ("report", "Write the report of a finished run again."),
-    "validate": ("validate", "Compare a simulator with reference results."),
-    "throughput": ("throughput", "Measure simulators, environments and agents."),
-    "leaderboard": ("leaderboard", "Submit, verify and build leaderboards."),
-    "doctor": ("doctor", "Check the installation; --warm-up compiles the kernels."),
+    "list": ("list_names:list_names", "List environments, scenarios, agents and suites."),
+    "info": ("info:info", "Describe an environment: spaces, scenarios, observation fields."),
+    "train": ("train:train", "Train an agent on an environment."),
+    "evaluate": ("evaluate:evaluate", "Evaluate an agent on test instances."),
+    "benchmark": (
+        "benchmark:benchmark",
+        "Run a suite: agents x tasks x seeds, ranking and report.",
+    ),
+    "report": ("report:report", "Write the report of a finished run again."),
+    "validate": ("validate:validate", "Compare a simulator with reference results."),
+    "throughput": ("throughput:throughput", "Measure simulators, environments and agents."),
+    "leaderboard": ("leaderboard:leaderboard", "Submit, verify and build leaderboards."),
+    "doctor": ("doctor:doctor", "Check the installation; --warm-up compiles the kernels."),
 }
-"""Module (in this package) and one line of help of every subcommand."""
+"""Function of every subcommand, as module (in this package) and name, and its line of help."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -41,9 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(2)
     completing = "_CHIPGYM_COMPLETE" in os.environ
     app = _root()
-    for command, (module, text) in COMMANDS.items():
+    for command, (place, text) in COMMANDS.items():
         if completing or command == name:
-            _mount(app, command, module, text)
+            _mount(app, command, place, text)
         else:
             app.command(command, help=text)(_placeholder)
     app(args=given, prog_name="chipgym")
@@ -60,27 +63,36 @@ def _root() -> typer.Typer:
     @app.callback()
     def root(
         version: Annotated[
-            bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)
+            bool,
+            typer.Option(
+                "--version",
+                help="Print the version and exit.",
+                is_eager=True,
+                callback=_print_version,
+            ),
         ] = False,
     ) -> None:
-        if version:
-            typer.echo(chipgym.__version__)
-            raise typer.Exit
+        """The options before the subcommand."""
 
     return app
 
 
-def _mount(app: typer.Typer, command: str, module: str, text: str) -> None:
-    """Add a subcommand: the module's Typer `app`, or its function of the subcommand's name."""
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(chipgym.__version__)
+        raise typer.Exit
+
+
+def _mount(app: typer.Typer, command: str, place: str, text: str) -> None:
+    """Add a subcommand: the module's Typer `app` if it has one, otherwise the function."""
+    module, _, attribute = place.partition(":")
     try:
         loaded = importlib.import_module(f"{PACKAGE}.{module}")
     except ModuleNotFoundError as error:
         missing = error.name or str(error)
 
         def absent() -> None:
-            raise typer.Exit(
-                report_error(f"'{command}' needs {missing!r}, which is not installed")
-            )
+            raise typer.Exit(report_error(f"'{command}' needs {missing!r}, which is not installed"))
 
         app.command(command, help=text)(absent)
         return
@@ -91,7 +103,7 @@ def _mount(app: typer.Typer, command: str, module: str, text: str) -> None:
                 entry.callback = guarded(entry.callback)
         app.add_typer(group, name=command, help=text)
         return
-    function: Callable[..., None] = getattr(loaded, command.replace("-", "_"))
+    function: Callable[..., None] = getattr(loaded, attribute)
     app.command(command, help=text)(guarded(function))
 
 

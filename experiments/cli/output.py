@@ -11,7 +11,9 @@ from types import TracebackType
 from typing import Any
 
 import yaml
+from rich.box import SIMPLE
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -29,7 +31,7 @@ from chipgym.simulators.core.errors import InvalidValueError
 
 __all__ = ["RunDisplay", "parse_settings", "print_json", "ranking_table", "status_console"]
 
-WIDTH_WITHOUT_TERMINAL = 120
+WIDTH_WITHOUT_TERMINAL = 100
 
 
 def print_json(document: Any) -> None:
@@ -69,32 +71,35 @@ def parse_settings(option: str, settings: Sequence[str]) -> dict[str, Any]:
 
 
 def ranking_table(summary: Summary) -> Table:
-    """The ranking of a run as a table."""
+    """The ranking of a run as a table that fits a terminal of 100 columns."""
     metric = summary.common_metric
-    table = Table(title=f"Ranking of suite {summary.suite}", title_justify="left")
+    shown = {metric: list(summary.metrics)} if metric else {}
+    columns = shown or {f"{label} {name}": [label] for label, name in summary.metrics.items()}
+    table = Table(title=f"Ranking of suite {summary.suite}", title_justify="left", box=SIMPLE)
     table.add_column("#", justify="right")
-    table.add_column("agent")
-    table.add_column("score (IQM) [95% interval]", justify="right")
-    table.add_column("P(better than ref.)", justify="right")
-    for label, name in summary.metrics.items():
-        table.add_column(f"{label}: {name}", justify="right")
-    if metric and len(summary.metrics) > 1:
-        table.add_column(f"mean {metric.removeprefix('mean_')}", justify="right")
-    table.add_column("evaluations", justify="right")
-    table.add_column("training steps", justify="right")
-    table.add_column("seeds", justify="right")
+    table.add_column("agent", no_wrap=True)
+    table.add_column("score (IQM)", justify="right", no_wrap=True)
+    table.add_column("95% interval", justify="right", no_wrap=True)
+    for name in columns:
+        table.add_column(_readable(name), justify="right")
+    for name in ("evaluations", "training\nsteps", "seeds"):
+        table.add_column(name, justify="right")
     for rank, agent in enumerate(summary.agents, 1):
         iqm = agent.iqm
-        cells = [str(rank), agent.name]
-        cells.append(f"{number(iqm.value)} [{number(iqm.low)}, {number(iqm.high)}]")
-        cells.append("-" if agent.improvement is None else f"{agent.improvement.value:.2f}")
-        means = [agent.mean_metric[label] for label in summary.metrics]
-        cells += [f"{value:,.1f}" for value in means]
-        if metric and len(means) > 1:
-            cells.append(f"{sum(means) / len(means):,.1f}")
+        cells = [str(rank), agent.name, number(iqm.value)]
+        cells.append(f"[{number(iqm.low)}, {number(iqm.high)}]")
+        for labels in columns.values():
+            mean = sum(agent.mean_metric[label] for label in labels) / len(labels)
+            cells += [f"{mean:,.1f}"]
         cells += [f"{agent.evaluations:,.0f}", f"{agent.training_steps:,}", str(agent.seeds)]
-        table.add_row(*cells)
+        table.add_row(*map(escape, cells))
     return table
+
+
+def _readable(metric: str) -> str:
+    """Name of a metric in words: ``mean_latency_us`` is mean latency, µs."""
+    words = metric.replace("_", " ")
+    return f"{words.removesuffix(' us')}, µs" if words.endswith(" us") else words
 
 
 def number(value: float) -> str:
@@ -143,9 +148,7 @@ class RunDisplay:
         if progress.key not in self._lines:
             self._lines[progress.key] = self._progress.add_task(text, total=progress.total)
         line = self._lines[progress.key]
-        self._progress.update(
-            line, description=text, completed=progress.done, total=progress.total
-        )
+        self._progress.update(line, description=text, completed=progress.done, total=progress.total)
 
     def on_outcome(self, outcome: JobOutcome) -> None:
         """Take a job off the display."""

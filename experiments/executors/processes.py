@@ -31,8 +31,8 @@ class _Worker:
 class ProcessExecutor:
     """Runs up to `workers` jobs at a time, each worker with one compute thread.
 
-    A worker that dies (killed, out of memory) is replaced and its job given to another worker, up to
-    three times; the other workers do not notice.
+    A worker that dies (killed, out of memory) is replaced and its job given to another worker, up
+    to three times; the other workers do not notice.
     """
 
     def __init__(self, workers: int = 2) -> None:

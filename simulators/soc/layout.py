@@ -153,7 +153,8 @@ STATIC_FIELDS = (
     SAMPLED_BUSY,
     CLUSTER_ENERGY,
     HOTSPOT,
-) = range(FIRST_OFFSET, FIRST_OFFSET + 39)
+    LAST_CHANGE,
+) = range(FIRST_OFFSET, FIRST_OFFSET + 40)
 STATE_FIELDS = (
     ("slot_job", "i", "J"),  # job number, -1: free
     ("slot_app", "i", "J"),
@@ -194,6 +195,7 @@ STATE_FIELDS = (
     ("sampled_busy", "f", "C"),  # the same at the last governor sample
     ("cluster_energy", "f", "C"),  # since the last thermal step, J
     ("hotspot", "f", "5"),  # degrees C
+    ("last_change", "f", "C"),  # time of the last explicit frequency change
 )
 
 

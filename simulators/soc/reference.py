@@ -243,7 +243,8 @@ class Simulation:
         self.jobs.append(job)
         self.num_in_flight += 1
         self.in_flight.append(self.num_in_flight)
-        filling = self.options.steady_state_fill and self.now_us == 0 and self._may_inject()
+        # Filling means the first jobs, as many as the cap: those may complete at time 0 already.
+        filling = self.options.steady_state_fill and number + 1 < self.options.max_in_flight
         self.next_injection_us = self.now_us + (0.0 if filling else self.gaps_us[number])
 
     def _delay_us(self, task: TaskRun, pe: int) -> float:

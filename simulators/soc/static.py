@@ -119,7 +119,9 @@ def _list_schedule(
     """Place the ready task of highest rank (smallest number on ties) until none is left."""
     placement = _Placement(tables, insertion)
     missing = np.diff(tables.pred_ptr)
-    ready = [(-rank[task], int(task)) for task in np.flatnonzero(missing == 0)]
+    # Ranks that are equal on paper differ in their last bits: round before breaking ties.
+    key = -np.round(rank, 9)
+    ready = [(key[task], int(task)) for task in np.flatnonzero(missing == 0)]
     heapq.heapify(ready)
     while ready:
         task = heapq.heappop(ready)[1]
@@ -127,7 +129,7 @@ def _list_schedule(
         for successor in tables.succ_task[tables.succ_ptr[task] : tables.succ_ptr[task + 1]]:
             missing[successor] -= 1
             if missing[successor] == 0:
-                heapq.heappush(ready, (-rank[successor], int(successor)))
+                heapq.heappush(ready, (key[successor], int(successor)))
     return placement.schedule(rank)
 
 

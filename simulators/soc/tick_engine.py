@@ -3,69 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from chipgym.simulators.core.errors import InvalidValueError, UnknownNameError
 from chipgym.simulators.soc.application import Application
-from chipgym.simulators.soc.lowering import SocTables, lower, lower_power
+from chipgym.simulators.soc.lowering import PowerTables, SocTables, lower, lower_power
 from chipgym.simulators.soc.options import SocOptions
 from chipgym.simulators.soc.platform import Platform
 from chipgym.simulators.soc.result import SocResult, TaskTrace
 from chipgym.simulators.soc.scheduling import SCHEDULERS
 from chipgym.simulators.soc.tick_kernel import run_events
 from chipgym.simulators.soc.tick_state import (
-    COMPLETED,
-    ENERGY_J,
-    IN_FLIGHT_SUM,
-    LATENCY_COUNT,
-    LATENCY_US,
-    MAKESPAN_US,
-    NEXT_JOB,
-    NUM_COUNTERS,
-    NUM_DONE,
-    NUM_TOTALS,
-    PASSES,
-    PEAK_C,
-    TickModel,
+    CLUSTER,
+    DONE,
+    EVENT,
+    JOB,
+    NUM_LISTS,
+    OPP,
+    PE,
+    ROW,
+    RUN,
+    TASK,
     TickState,
 )
 from chipgym.simulators.soc.workload import Workload
 
-__all__ = ["TickRun", "run_tick", "simulate_ticks"]
+__all__ = ["run_tick", "simulate_ticks", "task_trace", "tick_result"]
+
+Records = npt.NDArray[np.void]
 
 DS3_WINDOW_US, GYM_WINDOW_US, THERMAL_US = 10.0, 5.0, 20.0
-
-
-@dataclass(frozen=True, eq=False)
-class TickRun:
-    """A finished simulation with its whole final state (tasks that never finished included)."""
-
-    model: TickModel
-    state: TickState
-    tables: SocTables
-
-    def tasks(self, select: npt.NDArray[np.int64]) -> TaskTrace:
-        """Return the trace of the given global task numbers, in that order."""
-        model, state = self.model, self.state
-        job = model.task_job[select]
-        return TaskTrace(
-            job=job,
-            app=model.job_app[job],
-            task=select - model.job_ptr[job],
-            pe=state.task_pe[select],
-            ready_us=state.ready_us[select],
-            data_ready_us=state.data_ready_us[select],
-            start_us=state.start_us[select],
-            finish_us=state.finish_us[select],
-            energy_j=state.energy_j[select],
-        )
-
-    def started(self) -> npt.NDArray[np.int64]:
-        """Return the tasks that have started, by job and task number."""
-        return np.flatnonzero(~np.isnan(self.state.start_us))
 
 
 def _table_pe(
@@ -84,19 +53,79 @@ def _table_pe(
     return flat
 
 
-def _model(
+def _records(dtype: np.dtype[np.void], count: int, **fields: npt.ArrayLike) -> Records:
+    """Return records with the given fields set, the others zero."""
+    records: Records = np.zeros(count, dtype)
+    for name, values in fields.items():
+        records[name] = values
+    return records
+
+
+def _rows(tables: SocTables, table_pe: npt.NDArray[np.int64]) -> Records:
+    return _records(
+        ROW,
+        len(table_pe),
+        pred_begin=tables.pred_ptr[:-1],
+        pred_end=tables.pred_ptr[1:],
+        succ_begin=tables.succ_ptr[:-1],
+        succ_end=tables.succ_ptr[1:],
+        table_pe=table_pe,
+        upward_rank=tables.upward_rank,
+        mean_exec_us=tables.mean_exec_us,
+    )
+
+
+def _jobs_and_tasks(tables: SocTables, workload: Workload) -> tuple[Records, Records]:
+    sizes = np.diff(tables.task_ptr)[workload.app_index]
+    last = np.cumsum(sizes)
+    jobs = _records(
+        JOB,
+        len(workload),
+        app=workload.app_index,
+        first_task=last - sizes,
+        end_task=last,
+        left=sizes,
+        arrival_us=np.nan,
+    )
+    job = np.repeat(np.arange(len(workload)), sizes)
+    row = tables.task_ptr[workload.app_index[job]] + np.arange(len(job)) - jobs["first_task"][job]
+    nan = dict.fromkeys(("ready_us", "data_ready_us", "start_us", "finish_us"), np.nan)
+    missing = np.diff(tables.pred_ptr)[row]
+    none = dict.fromkeys(("pe", "after", "previous_done"), -1)
+    return jobs, _records(TASK, len(job), job=job, row=row, missing=missing, **none, **nan)
+
+
+def _clusters(power: PowerTables) -> tuple[Records, Records]:
+    clusters = _records(
+        CLUSTER,
+        len(power.num_opps),
+        size=power.cluster_size,
+        num_opps=power.num_opps,
+        opp=power.initial_opp,
+        governor=power.governor,
+        leakage_scale=power.leakage_scale,
+        sampled_us=-1.0,
+    )
+    points: Records = np.zeros(power.frequency_mhz.shape, OPP)
+    points["mhz"], points["volt"] = power.frequency_mhz, power.voltage_v
+    points["profile_mhz"] = power.profile_frequency_mhz
+    points["profile_volt"] = power.profile_voltage_v
+    return clusters, points
+
+
+def _initial_state(
     tables: SocTables,
+    power: PowerTables,
     workload: Workload,
     scheduler: str,
     options: SocOptions,
-    table: Sequence[npt.ArrayLike] | None,
-) -> TickModel:
+    table_pe: npt.NDArray[np.int64],
+) -> TickState:
     gym = options.order == "ds3gym"
-    sizes = np.diff(tables.task_ptr)[workload.app_index]
-    job_ptr = np.concatenate(([0], np.cumsum(sizes)))
-    task_job = np.repeat(np.arange(len(workload)), sizes)
-    task = np.arange(job_ptr[-1]) - job_ptr[task_job]
-    return TickModel(
+    num_pes = len(tables.pe_cluster)
+    jobs, tasks = _jobs_and_tasks(tables, workload)
+    clusters, points = _clusters(power)
+    return TickState(
         gym=gym,
         shared_memory=options.communication == "shared_memory",
         steady_state_fill=options.steady_state_fill,
@@ -108,65 +137,60 @@ def _model(
         warmup_us=float(options.warmup_us),
         noise_std=float(options.noise_std),
         key=workload.key,
-        job_app=workload.app_index,
+        leak_c1=float(power.leakage[0]),
+        leak_c2=float(power.leakage[1]),
+        leak_igate=float(power.leakage[2]),
+        ambient_c=float(power.ambient_c),
+        memory_power_w=float(power.base_power_w[0]),
+        gpu_power_w=float(power.base_power_w[1]),
         gap_us=workload.gap_us,
-        job_ptr=job_ptr,
-        task_job=task_job,
-        task_row=tables.task_ptr[workload.app_index[task_job]] + task,
-        table_pe=_table_pe(tables, table, tables.exec_us.shape[1]),
-    )
-
-
-def _initial_state(
-    model: TickModel, initial_opp: npt.NDArray[np.int64], ambient_c: float, num_pes: int
-) -> TickState:
-    jobs, tasks = len(model.job_app), len(model.task_job)
-    # Each PE has at most one event under way, next to the injection, the tick and the stop.
-    events = 2 * num_pes + 8
-    state = TickState(
-        counter=np.zeros(NUM_COUNTERS, np.int64),
-        total=np.zeros(NUM_TOTALS),
-        random=np.array([model.key], np.uint64),
-        event_time=np.zeros(events),
-        event_key=np.zeros((events, 4), np.int64),
-        arrival_us=np.full(jobs, np.nan),
-        job_finish_us=np.zeros(jobs),
-        job_left=np.diff(model.job_ptr),
-        num_records=np.zeros(jobs, np.int64),
-        records=np.zeros(tasks, np.int64),
-        recorded=np.zeros(tasks, np.bool_),
-        missing=np.zeros(tasks, np.int64),
-        ready=np.zeros(tasks, np.int64),
-        waiting=np.zeros(tasks, np.int64),
-        executable=np.zeros(tasks, np.int64),
-        done=np.zeros(tasks, np.int64),
-        task_pe=np.full(tasks, -1),
-        after=np.full(tasks, -1),
-        time_stamp=np.zeros(tasks),
-        ready_us=np.full(tasks, np.nan),
-        data_ready_us=np.full(tasks, np.nan),
-        start_us=np.full(tasks, np.nan),
-        finish_us=np.full(tasks, np.nan),
-        work_us=np.zeros(tasks),
-        elapsed_us=np.zeros(tasks),
-        energy_j=np.zeros(tasks),
-        occupied=np.zeros(num_pes, np.bool_),
-        idle=np.ones(num_pes, np.bool_),
-        running=np.full(num_pes, -1),
-        last_done=np.full(num_pes, -1),
-        previous_done=np.full(tasks, -1),
+        run=_records(RUN, 1, peak_c=power.ambient_c),
+        random=np.array([workload.key], np.uint64),
+        # At most one event of each PE is under way, next to the injection, the tick and the stop.
+        events=np.zeros(num_pes + 4, EVENT),
+        jobs=jobs,
+        tasks=tasks,
+        rows=_rows(tables, table_pe),
+        exec_us=tables.exec_us,
+        pred_task=tables.pred_task,
+        succ_task=tables.succ_task,
+        comm_us=tables.comm_us,
+        comm_same_us=tables.comm_same_us,
+        comm_to_memory_us=tables.comm_to_memory_us,
+        comm_from_memory_us=tables.comm_from_memory_us,
+        lists=np.zeros((NUM_LISTS, len(tasks)), np.int64),
+        pes=_records(
+            PE,
+            num_pes,
+            cluster=tables.pe_cluster,
+            running=-1,
+            last_done=-1,
+            sampled_us=-1.0,
+            idle=True,
+        ),
         available_us=np.zeros(num_pes),
         lifetime=np.zeros(num_pes, np.int64),
-        sampled_us=np.full(num_pes, -1.0),
-        utilisation=np.zeros(num_pes),
-        leakage_w=np.zeros(num_pes),
-        opp=initial_opp.copy(),
-        cluster_sampled_us=np.full(len(initial_opp), -1.0),
-        cluster_power_w=np.zeros(len(initial_opp)),
-        temperature_c=np.full(5, ambient_c),
+        clusters=clusters,
+        opps=points,
+        profile_w=power.profile_w,
+        thermal_a=power.thermal_a,
+        thermal_b=power.thermal_b,
+        temperature_c=np.full(len(power.thermal_a), power.ambient_c),
     )
-    state.total[PEAK_C] = ambient_c
-    return state
+
+
+def task_trace(state: TickState, select: npt.NDArray[np.int64]) -> TaskTrace:
+    """Return the trace of the given global task numbers, in that order."""
+    tasks = state.tasks[select]
+    jobs = state.jobs[tasks["job"]]
+    times = ("ready_us", "data_ready_us", "start_us", "finish_us", "energy_j")
+    return TaskTrace(
+        job=tasks["job"].copy(),
+        app=jobs["app"].copy(),
+        task=select - jobs["first_task"],
+        pe=tasks["pe"].copy(),
+        **{name: tasks[name].copy() for name in times},
+    )
 
 
 def simulate_ticks(
@@ -176,7 +200,7 @@ def simulate_ticks(
     scheduler: str = "ETF",
     options: SocOptions | None = None,
     table: Sequence[npt.ArrayLike] | None = None,
-) -> TickRun:
+) -> TickState:
     """Simulate in a tick order and return the whole final state; see `run_tick`."""
     options = SocOptions(order="ds3") if options is None else options
     if scheduler not in SCHEDULERS:
@@ -185,16 +209,39 @@ def simulate_ticks(
         raise InvalidValueError(
             "app_index", int(workload.app_index.max()), f"below {len(applications)}"
         )
-    if options.order != "ds3gym" and (workload.gap_us[:-1] % 1.0).any():
-        raise InvalidValueError(
-            "gap_us", "fractional times", "whole µs in the tick orders, which look every µs"
-        )
     tables = lower(platform, tuple(applications))
     power = lower_power(platform, options.governor)
-    model = _model(tables, workload, scheduler, options, table)
-    state = _initial_state(model, power.initial_opp, power.ambient_c, platform.num_pes)
-    run_events(model, state, tables, power)
-    return TickRun(model, state, tables)
+    table_pe = _table_pe(tables, table, platform.num_pes)
+    state = _initial_state(tables, power, workload, scheduler, options, table_pe)
+    run_events(state)
+    return state
+
+
+def tick_result(state: TickState, record_trace: bool = False) -> SocResult:
+    """Return the result of a finished simulation: the jobs injected before the horizon."""
+    run = state.run[0]
+    jobs = state.jobs[: run["next_job"]]
+    finish = np.where(jobs["left"] == 0, jobs["finish_us"], np.nan)
+    latency = (finish - jobs["arrival_us"])[finish >= state.warmup_us]
+    done = state.lists[DONE, : run["num_done"]]
+    counted = int(run["latency_count"])
+    return SocResult(
+        job_app=jobs["app"].copy(),
+        arrival_us=jobs["arrival_us"].copy(),
+        finish_us=finish,
+        trace=task_trace(state, done) if record_trace else None,
+        makespan_us=float(run["makespan_us"]),
+        mean_latency_us=float(latency.mean()) if len(latency) else float("nan"),
+        p95_latency_us=float(np.percentile(latency, 95)) if len(latency) else float("nan"),
+        energy_j=float(run["energy_j"]),
+        completed=int(run["completed"]),
+        injected=len(jobs),
+        mean_in_flight=float(run["in_flight_sum"] / len(jobs)) if len(jobs) else 0.0,
+        scheduler_passes=int(run["passes"]),
+        tasks=len(done),
+        peak_temperature_c=float(run["peak_c"]),
+        mean_latency_ds3_us=float(run["latency_us"] / counted) if counted else float("nan"),
+    )
 
 
 def run_tick(
@@ -212,9 +259,9 @@ def run_tick(
     ----------
     platform, applications : Platform, sequence of Application
     workload : Workload
-        Gaps must be whole µs. With ``ds3gym`` the gaps are a stream of draws: one is used after each
-        injection, and one more at every look at a full system, so that draws and jobs do not pair one
-        to one; nothing is injected after the last draw.
+        Jobs are seen at the next whole µs. With ``ds3gym`` the gaps are a stream of draws: one is
+        used after each injection, and one more at every look at a full system, so that draws and
+        jobs do not pair one to one; nothing is injected after the last draw.
     scheduler : str
         A name of `SCHEDULERS`; ``HEFT_RT`` with ``ds3gym`` is SoCRATES' own.
     options : SocOptions, optional
@@ -229,29 +276,5 @@ def run_tick(
     SocResult
         The jobs injected before the horizon.
     """
-    run = simulate_ticks(platform, applications, workload, scheduler, options, table)
-    model, state = run.model, run.state
-    counter, total = state.counter, state.total
-    jobs = int(counter[NEXT_JOB])
-    arrival = state.arrival_us[:jobs].copy()
-    finish = np.where(state.job_left[:jobs] == 0, state.job_finish_us[:jobs], np.nan)
-    latency = (finish - arrival)[finish >= model.warmup_us]
-    counted = int(counter[LATENCY_COUNT])
-    done = state.done[: counter[NUM_DONE]]
-    return SocResult(
-        job_app=model.job_app[:jobs].copy(),
-        arrival_us=arrival,
-        finish_us=finish,
-        trace=run.tasks(done) if record_trace else None,
-        makespan_us=float(total[MAKESPAN_US]),
-        mean_latency_us=float(latency.mean()) if len(latency) else float("nan"),
-        p95_latency_us=float(np.percentile(latency, 95)) if len(latency) else float("nan"),
-        energy_j=float(total[ENERGY_J]),
-        completed=int(counter[COMPLETED]),
-        injected=jobs,
-        mean_in_flight=float(counter[IN_FLIGHT_SUM] / jobs) if jobs else 0.0,
-        scheduler_passes=int(counter[PASSES]),
-        tasks=len(done),
-        peak_temperature_c=float(total[PEAK_C]),
-        mean_latency_ds3_us=float(total[LATENCY_US] / counted) if counted else float("nan"),
-    )
+    state = simulate_ticks(platform, applications, workload, scheduler, options, table)
+    return tick_result(state, record_trace)

@@ -1,4 +1,4 @@
-"""State of a tick-order simulation: plain arrays, and the queue of timed events."""
+"""State of a tick-order simulation: arrays of records, and the queue of timed events."""
 
 from __future__ import annotations
 
@@ -9,39 +9,82 @@ import numpy.typing as npt
 
 from chipgym.simulators.core.numba import kernel
 
-__all__ = ["TickModel", "TickState", "pop_event", "push_event"]
+__all__ = [
+    "CLUSTER",
+    "EVENT",
+    "JOB",
+    "OPP",
+    "PE",
+    "ROW",
+    "RUN",
+    "TASK",
+    "TickState",
+    "pop_event",
+    "push_event",
+]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
+Records = npt.NDArray[np.void]
 
-# Kinds of events; the number that travels with them is a PE, or a task for START and BEGIN.
-INJECT, REDRAW, TICK, START, BEGIN, WINDOW, END, STOP = range(8)
-# Positions in TickState.counter.
-(
-    SEQUENCE,
-    NUM_EVENTS,
-    NEXT_JOB,
-    NEXT_GAP,
-    IN_FLIGHT,
-    COMPLETED,
-    NUM_READY,
-    NUM_WAITING,
-    NUM_EXECUTABLE,
-    NUM_DONE,
-    PASSES,
-    IN_FLIGHT_SUM,
-    LATENCY_COUNT,
-    FIRST_RECORDED,
-    LAST_RECORDED,
-    NUM_COUNTERS,
-) = range(16)
-# Positions in TickState.total.
-ENERGY_J, LATENCY_US, MAKESPAN_US, PEAK_C, NUM_TOTALS = range(5)
+# Kinds of events; a number travels with them: the task of START, BEGIN, WINDOW and END.
+# Typed, because Numba compiles a function once more for every plain integer constant it is given.
+INJECT, REDRAW, TICK, START, BEGIN, WINDOW, END, STOP = (np.int64(kind) for kind in range(8))
+NO_TASK = np.int64(-1)
+# Classes of events that fall on the same time.
+URGENT, NORMAL = np.int64(0), np.int64(1)
 
 
-class TickModel(NamedTuple):
-    """What selects the model, next to the tables."""
+def _record(ints: str, floats: str = "", bools: str = "") -> np.dtype[np.void]:
+    fields = [(name, np.int64) for name in ints.split()]
+    fields += [(name, np.float64) for name in floats.split()]
+    fields += [(name, np.bool_) for name in bools.split()]
+    return np.dtype(fields, align=True)
+
+
+EVENT = _record("priority sequence kind argument", "time_us")
+
+# Counters and totals of the run. first_recorded, last_recorded: span of the jobs with records;
+# latency_count, latency_us: what DS3's own mean is made of; energy_j: after the warm-up.
+RUN = _record(
+    "sequence num_events next_job next_gap in_flight in_flight_sum completed num_ready num_waiting"
+    " num_executable num_done passes latency_count first_recorded last_recorded",
+    "energy_j latency_us makespan_us peak_c",
+)
+
+# A job. left: tasks not completed; num_records: completions kept on record.
+JOB = _record("app first_task end_task left num_records", "arrival_us finish_us")
+
+# A task of a job. row: its row in the tables; after: task that must be completed before (SoCRATES'
+# HEFT_RT), -1: none; previous_done: completed before it on the same PE, -1: none; recorded: its
+# completion is on record; in_memory_us: all its data are in the shared memory; finish_us is
+# truncated; work_us: execution time at the highest frequency, with noise; elapsed_us: work done.
+TASK = _record(
+    "job row missing pe after previous_done",
+    "in_memory_us ready_us data_ready_us start_us finish_us work_us elapsed_us energy_j",
+    "recorded",
+)
+
+# A task of an application. Edges into it, its successors; table_pe: PE of the table scheduler.
+ROW = _record("pred_begin pred_end succ_begin succ_end table_pe", "upward_rank mean_exec_us")
+
+# A processing element. running: task that has begun, -1: none; occupied: something is queued or
+# running; idle: nothing has begun; sampled_us: last sampling instant at which it was evaluated.
+PE = _record("cluster running last_done", "sampled_us utilisation leakage_w", "occupied idle")
+
+# A cluster at its present operating point `opp`.
+CLUSTER = _record("size num_opps opp governor", "leakage_scale sampled_us power_w")
+
+# An operating point and the power profile that applies at it (profile_mhz 0: none).
+OPP = _record("", "mhz volt profile_mhz profile_volt")
+
+
+class TickState(NamedTuple):
+    """A simulation: J jobs, G tasks in all, T task rows, E edges, P PEs, C clusters, O points.
+
+    Numba passes every array of a tuple on its own, so few arrays of records compile much faster
+    than many plain arrays.
+    """
 
     gym: bool  # SoCRATES' arrival, queue and window rules
     shared_memory: bool
@@ -54,107 +97,97 @@ class TickModel(NamedTuple):
     warmup_us: float
     noise_std: float
     key: int
-    job_app: Ints  # (J,)
+    leak_c1: float
+    leak_c2: float
+    leak_igate: float
+    ambient_c: float
+    memory_power_w: float
+    gpu_power_w: float
     gap_us: Floats  # (gaps,)
-    job_ptr: Ints  # (J+1,) first task of each job
-    task_job: Ints  # (G,) job of each task
-    task_row: Ints  # (G,) row of each task in the tables
-    table_pe: Ints  # (T,) PE of each task row for the table scheduler, -1: none
-
-
-class TickState(NamedTuple):
-    """Everything that changes. J jobs, G tasks in all, P PEs, C clusters, Q queued events."""
-
-    counter: Ints
-    total: Floats
-    random: npt.NDArray[np.uint64]  # (1,)
-    event_time: Floats  # (Q,) binary heap by (time, class, sequence)
-    event_key: Ints  # (Q, 4) class, sequence, kind, argument
-    arrival_us: Floats  # (J,)
-    job_finish_us: Floats  # (J,)
-    job_left: Ints  # (J,) tasks not completed
-    num_records: Ints  # (J,) records kept of each job
-    records: Ints  # (G,) the records of each job, in order of completion, from its first task on
-    recorded: Bools  # (G,) the task's completion is still on record
-    missing: Ints  # (G,) predecessors not completed
-    ready: Ints  # (G,) ready list
-    waiting: Ints  # (G,) shared memory: data on their way to memory
-    executable: Ints  # (G,) assigned tasks
-    done: Ints  # (G,) completed tasks, in order
-    task_pe: Ints  # (G,)
-    after: Ints  # (G,) task that must be completed first (SoCRATES' HEFT_RT), -1: none
-    time_stamp: Floats  # (G,) shared memory: data in memory
-    ready_us: Floats  # (G,)
-    data_ready_us: Floats  # (G,)
-    start_us: Floats  # (G,)
-    finish_us: Floats  # (G,) truncated
-    work_us: Floats  # (G,) execution time at the highest frequency, with noise
-    elapsed_us: Floats  # (G,) work done
-    energy_j: Floats  # (G,)
-    occupied: Bools  # (P,) something is queued or running
-    idle: Bools  # (P,) nothing has begun
-    running: Ints  # (P,) task that has begun, -1: none
-    last_done: Ints  # (P,) last completed task of the PE, -1: none
-    previous_done: Ints  # (G,) the completed task before it on its PE, -1: none
+    run: Records  # (1,) RUN
+    random: npt.NDArray[np.uint64]  # (1,) generator of the random scheduler
+    events: Records  # (Q,) EVENT, a binary heap by (time, class, sequence)
+    jobs: Records  # (J,) JOB
+    tasks: Records  # (G,) TASK
+    rows: Records  # (T,) ROW
+    exec_us: Floats  # (T, P)
+    pred_task: Ints  # (E,)
+    succ_task: Ints  # (E,)
+    comm_us: Ints  # (E, C, C)
+    comm_same_us: Ints  # (E,)
+    comm_to_memory_us: Ints  # (E, C)
+    comm_from_memory_us: Ints  # (E, C)
+    lists: Ints  # (5, G) ready, waiting for memory, executable, done, records job by job
+    pes: Records  # (P,) PE
     available_us: Floats  # (P,) the schedulers' estimate
-    lifetime: Ints  # (P,)
-    sampled_us: Floats  # (P,) last sampling instant at which the PE was evaluated
-    utilisation: Floats  # (P,)
-    leakage_w: Floats  # (P,)
-    opp: Ints  # (C,)
-    cluster_sampled_us: Floats  # (C,)
-    cluster_power_w: Floats  # (C,)
+    lifetime: Ints  # (P,) ETF_LB's counters
+    clusters: Records  # (C,) CLUSTER
+    opps: Records  # (C, O) OPP
+    profile_w: Floats  # (C, O, N)
+    thermal_a: Floats  # (5, 5)
+    thermal_b: Floats  # (5, 2 + C)
     temperature_c: Floats  # (5,)
 
 
-@kernel
-def _before(state: Any, a: int, b: int) -> bool:
-    if state.event_time[a] != state.event_time[b]:
-        return bool(state.event_time[a] < state.event_time[b])
-    if state.event_key[a, 0] != state.event_key[b, 0]:
-        return bool(state.event_key[a, 0] < state.event_key[b, 0])
-    return bool(state.event_key[a, 1] < state.event_key[b, 1])
+# Rows of TickState.lists.
+READY, WAITING, EXECUTABLE, DONE, RECORDS, NUM_LISTS = range(6)
 
 
 @kernel
-def _swap(state: Any, a: int, b: int) -> None:
-    state.event_time[a], state.event_time[b] = state.event_time[b], state.event_time[a]
-    for k in range(4):
-        state.event_key[a, k], state.event_key[b, k] = state.event_key[b, k], state.event_key[a, k]
+def _before(sim: Any, a: int, b: int) -> bool:
+    first, second = sim.events[a], sim.events[b]
+    if first.time_us != second.time_us:
+        return bool(first.time_us < second.time_us)
+    if first.priority != second.priority:
+        return bool(first.priority < second.priority)
+    return bool(first.sequence < second.sequence)
 
 
 @kernel
-def push_event(state: Any, time_us: float, priority: int, kind: int, argument: int) -> None:
+def _swap(sim: Any, a: int, b: int) -> None:
+    first, second = sim.events[a], sim.events[b]
+    first.time_us, second.time_us = second.time_us, first.time_us
+    first.priority, second.priority = second.priority, first.priority
+    first.sequence, second.sequence = second.sequence, first.sequence
+    first.kind, second.kind = second.kind, first.kind
+    first.argument, second.argument = second.argument, first.argument
+
+
+@kernel
+def push_event(sim: Any, time_us: float, priority: Any, kind: Any, argument: Any) -> None:
     """Queue an event; class 0 goes before class 1, then the order of pushing decides."""
-    i = state.counter[NUM_EVENTS]
-    state.counter[NUM_EVENTS] += 1
-    state.event_time[i] = time_us
-    state.event_key[i, 0] = priority
-    state.event_key[i, 1] = state.counter[SEQUENCE]
-    state.event_key[i, 2] = kind
-    state.event_key[i, 3] = argument
-    state.counter[SEQUENCE] += 1
-    while i > 0 and _before(state, i, (i - 1) // 2):
-        _swap(state, i, (i - 1) // 2)
+    run = sim.run[0]
+    i = run.num_events
+    event = sim.events[i]
+    event.time_us = time_us
+    event.priority = priority
+    event.sequence = run.sequence
+    event.kind = kind
+    event.argument = argument
+    run.num_events += 1
+    run.sequence += 1
+    while i > 0 and _before(sim, i, (i - 1) // 2):
+        _swap(sim, i, (i - 1) // 2)
         i = (i - 1) // 2
 
 
 @kernel
-def pop_event(state: Any) -> tuple[float, int, int]:
+def pop_event(sim: Any) -> Any:
     """Take the next event: its time, kind and argument."""
-    time_us = state.event_time[0]
-    kind = state.event_key[0, 2]
-    argument = state.event_key[0, 3]
-    state.counter[NUM_EVENTS] -= 1
-    last = state.counter[NUM_EVENTS]
-    _swap(state, 0, last)
+    run = sim.run[0]
+    event = sim.events[0]
+    time_us, kind, argument = event.time_us, event.kind, event.argument
+    run.num_events -= 1
+    last = run.num_events
+    _swap(sim, 0, last)
     i = 0
     while True:
         least = i
-        for child in (2 * i + 1, 2 * i + 2):
-            if child < last and _before(state, child, least):
-                least = child
+        if 2 * i + 1 < last and _before(sim, 2 * i + 1, least):
+            least = 2 * i + 1
+        if 2 * i + 2 < last and _before(sim, 2 * i + 2, least):
+            least = 2 * i + 2
         if least == i:
             return time_us, kind, argument
-        _swap(state, i, least)
+        _swap(sim, i, least)
         i = least

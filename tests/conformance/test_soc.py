@@ -5,11 +5,16 @@ The whole suite runs on a few contended scenarios, and what is cheap on every id
 
 from __future__ import annotations
 
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
 import pytest
 from cases import GOLDEN, SOC_CASES, SOC_IDS, UPDATE
 
 from chipgym.envs import soc_scheduling_v0
 from chipgym.envs.core import testing
+from chipgym.envs.core.wrappers import DictObservation, GraphObservation, RepairMaskedActions
 from chipgym.envs.soc_scheduling.presets import SCENARIOS
 from chipgym.simulators.soc.simulate import SIMULATOR_VERSION
 
@@ -84,3 +89,27 @@ def test_multi_agent_every_scenario(scenario: str) -> None:
 
 def test_registered_multi_agent_ids() -> None:
     testing.check_multi_agent(SCHEDULING, SCHEDULING, {"scenario": "six-app-mid"})
+
+
+@pytest.mark.parametrize("wrapper", [DictObservation, GraphObservation, RepairMaskedActions])
+@pytest.mark.parametrize("scenario", ["six-app-mid", "canonical", "random-dags"])
+def test_wrapped_observations_stay_in_their_space(wrapper: Any, scenario: str) -> None:
+    env = wrapper(gym.make(SCHEDULING, scenario=scenario))
+    rng = np.random.default_rng(0)
+    observation, info = env.reset(seed=0)
+    for _ in range(60):
+        assert env.observation_space.contains(observation)
+        action = testing.sample_action(env.action_space, info["action_mask"], rng)
+        observation, _, terminated, truncated, info = env.step(action)
+        if terminated or truncated:
+            observation, info = env.reset()
+
+
+def test_graph_edges_stand_for_the_allowed_actions() -> None:
+    env = GraphObservation(gym.make(SCHEDULING, scenario="six-app-mid"))
+    slots, pes, _ = env.unwrapped.observation_layout["pairs"].shape
+    num_pairs = slots * pes
+    graph, info = env.reset(seed=0)
+    pairs = np.flatnonzero(info["action_mask"][:num_pairs])
+    np.testing.assert_array_equal(np.sort(env.edge_actions()), pairs)
+    assert len(graph.edges) == len(pairs)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from chipgym.experiments.executors import Executor, executor_names, make_executor
-from chipgym.experiments.jobs import execute_job
+from chipgym.experiments.jobs import JobOutcome, execute_job
 from chipgym.experiments.runner import RunError, load_run, plan_suite, run_jobs, run_suite
 from chipgym.experiments.suite import Suite
 from chipgym.experiments.summary import summarise
@@ -39,11 +39,13 @@ def test_records_hold_what_is_needed_to_replay(tmp_path: Path, run_fakes: RunFak
     run = run_fakes(tmp_path)
     assert len(run.results) == 2 * 4
     record = run.results[0].records[2]
-    assert record.instance == 2 and record.instance_id == "test-2"
-    assert len(record.actions) == record.steps == 12 and record.evaluations == 1
-    assert record.schedule is not None and len(record.schedule["finish_us"]) == 12
-    latency = [f - r for f, r in zip(record.schedule["finish_us"], record.schedule["ready_us"])]
-    assert sum(latency) / 12 == pytest.approx(record.metrics["mean_latency_us"], rel=1e-12)
+    assert (record.instance, record.instance_id) == (2, "test-2")
+    assert (len(record.actions), record.steps, record.evaluations) == (12, 12, 1)
+    assert record.schedule is not None
+    assert len(record.schedule["finish_us"]) == 12
+    schedule = record.schedule
+    latency = sum(schedule["finish_us"]) - sum(schedule["ready_us"])
+    assert latency / 12 == pytest.approx(record.metrics["mean_latency_us"], rel=1e-12)
 
 
 def test_finished_jobs_never_run_twice(tmp_path: Path, run_fakes: RunFakes) -> None:
@@ -74,9 +76,7 @@ def test_a_result_does_not_depend_on_the_other_instances(
     part = run_fakes(tmp_path / "part", tasks=[task])
     for few in part.results:
         (many,) = (
-            r
-            for r in whole.results
-            if (r.task, r.agent, r.seed) == (few.task, few.agent, few.seed)
+            r for r in whole.results if (r.task, r.agent, r.seed) == (few.task, few.agent, few.seed)
         )
         assert few.records == (many.records[4], many.records[1])
 
@@ -257,11 +257,10 @@ def test_executors_keep_the_protocol(tmp_path: Path, suite_document: dict[str, A
     for name in executor_names():
         executor = make_executor(name, 1)
         assert isinstance(executor, Executor)
-        seen: list[str] = []
-        failed = run_jobs(
-            plan.jobs[:2], executor, on_outcome=lambda outcome: seen.append(outcome.key)
-        )
-        assert failed == [] and sorted(seen) == sorted(job.key for job in plan.jobs[:2])
+        seen: list[JobOutcome] = []
+        failed = run_jobs(plan.jobs[:2], executor, on_outcome=seen.append)
+        assert failed == []
+        assert {outcome.key for outcome in seen} == {job.key for job in plan.jobs[:2]}
     with pytest.raises(UnknownNameError, match="did you mean 'serial'"):
         make_executor("seriel", 1)
     with pytest.raises(InvalidValueError, match="workers"):

@@ -169,7 +169,7 @@ def check_rewards(
     expected_return : callable, optional
         The return as a function of (metrics, environment at the end). Without it the returns of
         the different policies must be one falling straight line in the metric (rising where
-        `primary_metric_higher_is_better`).
+        `lower_is_better` is False).
     tolerance : float
         Relative tolerance of the return.
     """
@@ -190,7 +190,7 @@ def check_rewards(
         assert key is not None
         points.append((float(metrics[key]), total))
     if expected_return is None:
-        rising = bool(getattr(env.unwrapped, "primary_metric_higher_is_better", False))
+        rising = not getattr(env.unwrapped, "lower_is_better", True)
         _check_line(name, points, rising, tolerance)
 
 

@@ -120,15 +120,12 @@ def check_no_global_random(target: Target, kwargs: Kwargs = None, *, steps: int 
 def check_no_aliasing(target: Target, kwargs: Kwargs = None, *, steps: int = 150) -> None:
     """What was returned never changes afterwards, and writing to it changes nothing."""
     name = label(target, kwargs)
-    kept: list[tuple[Any, Any, dict[str, Any]]] = []
+    kept: list[tuple[Any, dict[str, Any]]] = []
     env = make(target, kwargs)
     record = play(
-        env,
-        seed=0,
-        steps=steps,
-        tamper=lambda observation, info: kept.append((None, observation, info)),
+        env, seed=0, steps=steps, tamper=lambda *returned: kept.append((returned[0], returned[1]))
     )
-    for index, (step, (_, observation, info)) in enumerate(zip(record, kept, strict=True)):
+    for index, (step, (observation, info)) in enumerate(zip(record, kept, strict=True)):
         found = difference(step.observation, observation, "observation")
         found = found or difference(step.info, info, "info")
         message = f"{name}: what call {index} returned was changed by a later call: {found}"

@@ -29,7 +29,7 @@ class QueueEnv(gym.Env[Any, Any]):
 
     observation_layout = SimpleNamespace(
         fields=(
-            _field("global", (2,), 0),
+            _field("globals", (2,), 0),
             _field("pairs", (SLOTS, PES, 2), 2),
             _field("tasks", (SLOTS, 2), 2 + PAIRS * 2),
             _field("pes", (PES, 1), 2 + PAIRS * 2 + SLOTS * 2),

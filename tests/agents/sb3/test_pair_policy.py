@@ -16,7 +16,7 @@ from chipgym.agents.sb3.pair_policy import PairPolicy
 from chipgym.simulators.core.errors import InvalidValueError
 
 R, P = 4, 3
-LAYOUT = PairLayout(R, P, 0, 2, R * P * 2, 2, R * P * 2 + R * 2, 2, R * P * 2 + R * 2 + P * 2, 2)
+LAYOUT = PairLayout(R, P, 0, 2, 0, R * P * 2, 2, R * P * 2 + R * 2, 2, R * P * 2 + R * 2 + P * 2, 2)
 SIZE = LAYOUT.global_offset + 2
 
 

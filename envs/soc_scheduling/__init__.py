@@ -1,0 +1,1 @@
+"""SoC scheduling environments: ready tasks of streaming DAG jobs onto processing elements."""

@@ -1,0 +1,123 @@
+"""`chipgym evaluate ID`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from chipgym.experiments.cli.output import output_console, parse_settings, print_json
+from chipgym.simulators.core.errors import InvalidValueError
+
+__all__ = ["evaluate"]
+
+
+def evaluate(
+    env_id: Annotated[str, typer.Argument(help="Environment id, see `chipgym list`.")],
+    agent: Annotated[str | None, typer.Option(help="Policy, see `chipgym list`.")] = None,
+    load: Annotated[Path | None, typer.Option(help="Folder of a trained agent.")] = None,
+    scenario: Annotated[
+        str | None, typer.Option(help="Scenario; by default that of the training.")
+    ] = None,
+    objective: Annotated[str | None, typer.Option(help="Objective of the environment.")] = None,
+    instances: Annotated[int, typer.Option(min=1, help="The first n test instances.")] = 8,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the policy.")] = 0,
+    env_kwarg: Annotated[
+        list[str] | None, typer.Option("--env-kwarg", "-k", help="name=value; repeatable.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="File for the records (JSON lines).")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Evaluate a policy or a trained agent on test instances, and score it where references are."""
+    from chipgym.experiments.environments import make_env, probe
+    from chipgym.experiments.evaluation import evaluate as episodes
+    from chipgym.experiments.references import stored_references
+    from chipgym.experiments.suite import TaskSpec
+    from chipgym.experiments.work import record_line
+    from chipgym.simulators.core.files import write_bytes
+
+    if (agent is None) == (load is None):
+        raise InvalidValueError("--agent", agent, "exactly one of --agent and --load")
+    given: dict[str, Any] = {
+        "scenario": scenario,
+        "objective": objective,
+        "kwargs": parse_settings("--env-kwarg", env_kwarg or []),
+    }
+    if load is not None:
+        given = _with_training(load, given)
+    task = TaskSpec.parse({"env": env_id, "instances": instances, **given})
+    facts = probe(task)
+    policy, name = _policy(agent, load)
+    env = make_env(task)
+    records = list(
+        episodes(
+            env,
+            policy,
+            task=task.label,
+            agent=name,
+            seed=seed,
+            instances=task.instance_indexes,
+        )
+    )
+    env.close()
+    if out is not None:
+        write_bytes(out, b"".join(record_line(record) for record in records))
+    references = stored_references(task, facts.simulator_version)
+    rows = []
+    for record in records:
+        value = record.metrics[facts.metric]
+        score = None
+        if references is not None and value is not None:
+            found = references.score(record.instance, value)
+            score = found if found == found else None
+        rows.append(
+            {
+                "instance": record.instance,
+                "instance_id": record.instance_id,
+                facts.metric: value,
+                "score": score,
+                "steps": record.steps,
+            }
+        )
+    _show(rows, facts.metric, name, as_json)
+
+
+def _with_training(folder: Path, given: dict[str, Any]) -> dict[str, Any]:
+    """Fill what was not given from the task that the agent was trained on."""
+    from chipgym.simulators.core.files import read_json
+
+    trained = read_json(folder / "config.json")["task"]
+    merged = {name: value or trained.get(name) for name, value in given.items()}
+    return {name: value for name, value in merged.items() if value is not None}
+
+
+def _policy(agent: str | None, load: Path | None) -> tuple[Any, str]:
+    from chipgym.experiments.policies import build_policy
+    from chipgym.experiments.training import load_trained
+
+    if load is not None:
+        policy = load_trained(load)
+        return policy, str(policy.name)
+    assert agent is not None
+    return build_policy(agent), agent.replace(":", ".")
+
+
+def _show(rows: list[dict[str, Any]], metric: str, agent: str, as_json: bool) -> None:
+    values = [row[metric] for row in rows if row[metric] is not None]
+    mean = sum(values) / len(values) if values else None
+    if as_json:
+        print_json({"agent": agent, "metric": metric, "mean": mean, "instances": rows})
+        return
+    from rich.table import Table
+
+    table = Table(title=f"{agent}: {metric}", title_justify="left")
+    for name in ("instance", metric, "score", "steps"):
+        table.add_column(name, justify="right")
+    for row in rows:
+        score = "-" if row["score"] is None else f"{row['score']:.3f}"
+        value = "-" if row[metric] is None else f"{row[metric]:,.2f}"
+        table.add_row(row["instance_id"], value, score, f"{row['steps']:,}")
+    table.add_section()
+    table.add_row("mean", "-" if mean is None else f"{mean:,.2f}", "", "")
+    output_console().print(table)

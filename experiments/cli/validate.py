@@ -1,0 +1,86 @@
+"""`chipgym validate FAMILY --reference DIR`: hold a simulator against reference results."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from chipgym.experiments.cli.output import output_console, print_json, status_console
+from chipgym.simulators.core.comparison import FileReport, ValidationReport
+from chipgym.simulators.core.errors import UnknownNameError
+
+__all__ = ["VALIDATORS", "validate"]
+
+VALIDATORS = {"soc": "chipgym.simulators.soc.validation:validate_soc"}
+"""Function of every family that takes a folder and returns a `ValidationReport`."""
+
+
+def validate(
+    family: Annotated[str, typer.Argument(help=f"Simulator family: {', '.join(VALIDATORS)}.")],
+    reference: Annotated[Path, typer.Option(help="Folder of reference results (CSV files).")],
+    json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+) -> None:
+    """Compare a simulator with reference results, file by file and column by column.
+
+    The exit status is 1 where a stated tolerance is missed.
+    """
+    if family not in VALIDATORS:
+        raise UnknownNameError("family", family, VALIDATORS)
+    module, _, name = VALIDATORS[family].partition(":")
+    function: Callable[[Path], ValidationReport] = getattr(importlib.import_module(module), name)
+    with status_console().status(f"simulating the reference cases in {reference} ..."):
+        report = function(reference)
+    if json:
+        print_json(report.document())
+    else:
+        _print_report(report)
+    if not report.passed:
+        raise typer.Exit(1)
+
+
+def _print_report(report: ValidationReport) -> None:
+    console = output_console()
+    console.print(_table(report))
+    for file in report.files:
+        if file.note:
+            skipped = f" ({file.skipped_rows} rows skipped)" if file.skipped_rows else ""
+            console.print(f"{file.file}: {file.note}{skipped}")
+        for column, row in file.worst.items():
+            console.print(f"{file.file}: {column} is furthest off in {row}")
+    compared = sum(file.rows for file in report.files)
+    exact = sum(file.exact_rows for file in report.files)
+    verdict = "passed" if report.passed else "FAILED"
+    console.print(f"{verdict}: {exact:,} of {compared:,} rows are equal in every compared column")
+
+
+def _table(report: ValidationReport) -> Table:
+    table = Table(title=f"Validation of {report.family}", title_justify="left")
+    table.add_column("file")
+    table.add_column("exact / rows", justify="right")
+    table.add_column("column")
+    for heading in ("median", "p95", "max", "tolerance"):
+        table.add_column(heading, justify="right")
+    table.add_column("")
+    for file in report.files:
+        _add_file(table, file)
+    return table
+
+
+def _add_file(table: Table, file: FileReport) -> None:
+    """Add one line a column; errors are relative."""
+    first = [file.file, f"{file.exact_rows:,} / {file.rows:,}"]
+    for name, errors in file.columns.items():
+        values = [errors.median, errors.p95, errors.max, errors.tolerance]
+        table.add_row(
+            *first,
+            name,
+            *("0" if value == 0 else f"{value:.1e}" for value in values),
+            "ok" if errors.passed else "FAIL",
+        )
+        first = ["", ""]
+    table.add_section()

@@ -1,0 +1,77 @@
+"""Learning curves of a run: score against environment steps and evaluations, with intervals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from chipgym.experiments.results import CurvePoint, JobResult
+from chipgym.experiments.runner import Run
+from chipgym.experiments.statistics import Interval, bootstrap_interval
+
+__all__ = ["ScoredPoint", "learning_curves"]
+
+
+@dataclass(frozen=True)
+class ScoredPoint:
+    """A point of a learning curve over all seeds of an agent.
+
+    Attributes
+    ----------
+    steps, evaluations : float
+        Environment steps and simulator evaluations of training, mean over seeds.
+    score : Interval
+        Interquartile mean of the score over seeds and curve instances, 95 % interval over seeds.
+    """
+
+    steps: float
+    evaluations: float
+    score: Interval
+
+
+def learning_curves(run: Run) -> dict[str, dict[str, tuple[ScoredPoint, ...]]]:
+    """Curves by task label, then agent; only agents that were trained have one."""
+    curves: dict[str, dict[str, tuple[ScoredPoint, ...]]] = {}
+    for task in run.suite.tasks:
+        for agent in run.suite.agents:
+            results = [r for r in run.results if r.task == task.label and r.agent == agent.name]
+            if all(result.curve for result in results):
+                points = _scored(run, results)
+                if points:
+                    curves.setdefault(task.label, {})[agent.name] = points
+    return curves
+
+
+def _scored(run: Run, results: list[JobResult]) -> tuple[ScoredPoint, ...]:
+    """Score the points that all seeds share."""
+    references = run.references[results[0].task]
+    by_seed = [_with_last_point(run, result) for result in results]
+    points = []
+    for group in zip(*by_seed, strict=False):
+        rows = [
+            [references.score(k, v) for k, v in zip(p.instances, p.metrics, strict=True)]
+            for p in group
+        ]
+        score = bootstrap_interval(
+            [np.array(rows, dtype=np.float64)], resamples=500, resample_instances=False
+        )
+        if np.isfinite(score.value):
+            steps = float(np.mean([point.steps for point in group]))
+            evaluations = float(np.mean([point.evaluations for point in group]))
+            points.append(ScoredPoint(steps, evaluations, score))
+    return tuple(points)
+
+
+def _with_last_point(run: Run, result: JobResult) -> list[CurvePoint]:
+    """A result's curve, with the trained agent itself as its last point."""
+    metric = run.references[result.task].metric
+    instances = result.curve[0].instances
+    found = {record.instance: record.metrics.get(metric) for record in result.records}
+    last = tuple(found.get(instance) for instance in instances)
+    earlier = [point for point in result.curve if point.steps < result.training_steps]
+    if any(value is None for value in last):
+        return earlier
+    values = tuple(value for value in last if value is not None)
+    end = CurvePoint(result.training_steps, result.training_evaluations, instances, values)
+    return [*earlier, end]

@@ -1,0 +1,136 @@
+"""The charts of a report, as SVG text: intervals, learning curves, performance profile, Gantt."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from chipgym.experiments.curves import ScoredPoint
+from chipgym.experiments.summary import Summary
+from chipgym.experiments.svg import Axes, Frame, colour, escape, number_text, svg
+
+__all__ = ["gantt", "interval_chart", "learning_curve_chart", "profile_chart"]
+
+MAX_BARS = 800
+ROW = 22.0
+
+
+def interval_chart(summary: Summary) -> str:
+    """Interquartile mean of each agent's score, with its 95 % interval."""
+    agents = [agent for agent in summary.agents if math.isfinite(agent.iqm.value)]
+    if not agents:
+        return ""
+    low = min(0.0, *(agent.iqm.low for agent in agents))
+    high = max(1.0, *(agent.iqm.high for agent in agents))
+    left = 24.0 + 7.2 * max(len(agent.name) for agent in agents)
+    frame = Frame(height=54 + ROW * len(agents), left=left, right=60)
+    pad = 0.03 * (high - low)
+    axes = Axes(frame, (low - pad, high + pad), (len(agents), 0.0))
+    axes.grid("score (0: random, 1: reference)", "", y_ticks=False)
+    for row, agent in enumerate(agents):
+        y, x = axes.y(row + 0.5), axes.x(agent.iqm.value)
+        start, end = axes.x(agent.iqm.low), axes.x(agent.iqm.high)
+        title = f"{agent.name}: {agent.iqm.value:.3f} [{agent.iqm.low:.3f}, {agent.iqm.high:.3f}]"
+        axes.text(left - 10, y + 4, agent.name, "label", "end")
+        axes.parts.append(
+            f'<g><title>{escape(title)}</title><path d="M{start:.1f} {y:.1f}H{end:.1f}" '
+            f'stroke="{colour(0)}" stroke-width="7" stroke-opacity=".35"/>'
+            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4.5" fill="{colour(0)}"/></g>'
+        )
+        axes.text(frame.width - 4, y + 4, f"{agent.iqm.value:.3f}", "tick", "end")
+    return svg(axes, "Interquartile mean of the score of each agent with its 95 % interval")
+
+
+def learning_curve_chart(
+    curves: Mapping[str, Sequence[ScoredPoint]], levels: Mapping[str, float]
+) -> str:
+    """Score against environment steps of one task's trained agents, with interval bands.
+
+    Parameters
+    ----------
+    curves : mapping
+        Points of each agent.
+    levels : mapping
+        Scores of other methods, drawn as labelled horizontal lines.
+    """
+    points = [point for series in curves.values() for point in series]
+    lows = [point.score.low for point in points] + list(levels.values())
+    highs = [point.score.high for point in points] + list(levels.values())
+    pad = 0.06 * ((max(highs) - min(lows)) or 1.0)
+    x_range = (0.0, max(point.steps for point in points))
+    axes = Axes(Frame(), x_range, (min(lows) - pad, max(highs) + pad))
+    axes.grid("environment steps of training", "score")
+    for name, value in levels.items():
+        axes.level(value, f"{name} {value:.3f}")
+    for index, series in enumerate(curves.values()):
+        steps = [point.steps for point in series]
+        axes.band(steps, [p.score.low for p in series], [p.score.high for p in series], index)
+    for index, (name, series) in enumerate(curves.items()):
+        steps = [point.steps for point in series]
+        axes.line(steps, [point.score.value for point in series], index, name)
+        for point in series:
+            axes.parts.append(
+                f'<circle cx="{axes.x(point.steps):.1f}" cy="{axes.y(point.score.value):.1f}" '
+                f'r="3" fill="{colour(index)}"><title>{escape(name)}: {point.score.value:.3f} after '
+                f"{number_text(point.steps)} steps, {number_text(point.evaluations)} evaluations"
+                "</title></circle>"
+            )
+    return svg(axes, "Learning curves: score against environment steps") + legend(list(curves))
+
+
+def profile_chart(summary: Summary) -> str:
+    """Performance profiles: the fraction of runs whose score exceeds each threshold."""
+    names = [agent.name for agent in summary.agents if summary.profiles[agent.name]]
+    if not names:
+        return ""
+    xs = summary.thresholds
+    axes = Axes(Frame(), (xs[0], xs[-1]), (0.0, 1.02))
+    axes.grid("score threshold", "fraction of runs above")
+    axes.mark(1.0, "reference")
+    for index, name in reversed(list(enumerate(names))):
+        axes.line(xs, summary.profiles[name], index, name, 2.4 if index == 0 else 1.6)
+    return svg(axes, "Performance profiles of the agents") + legend(names)
+
+
+def gantt(schedule: Mapping[str, Sequence[float]], title: str) -> str:
+    """A schedule as a Gantt chart: one row a processing element, one colour an application.
+
+    Of a schedule of more than 800 tasks the beginning is shown.
+    """
+    pes = [int(pe) for pe in schedule["pe"]]
+    order = sorted(range(len(pes)), key=lambda k: schedule["start_us"][k])[:MAX_BARS]
+    rows = max(pes) + 1
+    end = max(schedule["finish_us"][k] for k in order)
+    frame = Frame(height=56 + 18.0 * rows, left=56, right=16)
+    axes = Axes(frame, (0.0, end), (float(rows), 0.0))
+    axes.grid("time, µs", "", y_ticks=False)
+    for pe in range(rows):
+        axes.text(frame.left - 8, axes.y(pe + 0.5) + 4, f"PE {pe}", "tick", "end")
+    apps = [int(app) for app in schedule.get("app", [0] * len(pes))]
+    jobs = [int(job) for job in schedule["job"]]
+    tasks = [int(task) for task in schedule["task"]]
+    for k in order:
+        start, finish = schedule["start_us"][k], schedule["finish_us"][k]
+        x, y = axes.x(start), axes.y(pes[k]) + 2
+        text = (
+            f"job {jobs[k]}, application {apps[k]}, task {tasks[k]}: PE {pes[k]}, "
+            f"{start:.6g} to {finish:.6g} µs"
+        )
+        axes.parts.append(
+            f'<rect class="bar" x="{x:.2f}" y="{y:.1f}" width="{max(axes.x(finish) - x, 0.8):.2f}" '
+            f'height="14" fill="{colour(apps[k])}"><title>{escape(text)}</title></rect>'
+        )
+    names = {app: f"application {app}" for app in sorted(set(apps))}
+    chart = svg(axes, f"Gantt chart: {title}")
+    note = "" if len(order) == len(pes) else f"<p class='note'>The first {MAX_BARS} tasks.</p>"
+    return chart + (legend(list(names.values()), list(names)) if len(names) > 1 else "") + note
+
+
+def legend(names: Sequence[str], indexes: Sequence[int] | None = None) -> str:
+    """Legend of a chart's series."""
+    numbers = range(len(names)) if indexes is None else indexes
+    items = [
+        f'<span class="key"><i style="background:{colour(index)}"></i>{escape(name)}</span>'
+        for index, name in zip(numbers, names, strict=True)
+    ]
+    return f'<p class="legend">{"".join(items)}</p>'

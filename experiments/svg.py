@@ -1,0 +1,172 @@
+"""Small SVG charts as text: no plotting library, no external request, colours by style sheet.
+
+Colours are CSS variables (``--ink``, ``--muted``, ``--grid``, ``--c0`` … ``--c9``), so that a page
+can be read in light and in dark.
+"""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+__all__ = ["COLOURS", "Axes", "Frame", "colour", "escape", "nice_ticks", "number_text", "svg"]
+
+COLOURS = 10
+DASHES = ("", "6 3", "2 3")
+
+
+def escape(text: object) -> str:
+    """Escape text for HTML and SVG."""
+    return html.escape(str(text), quote=True)
+
+
+def colour(index: int) -> str:
+    """CSS colour of the n-th series."""
+    return f"var(--c{index % COLOURS})"
+
+
+def dash(index: int) -> str:
+    """Dash pattern that tells series apart once the colours repeat."""
+    return DASHES[(index // COLOURS) % len(DASHES)]
+
+
+def nice_ticks(low: float, high: float, count: int = 6) -> list[float]:
+    """Round tick values (1, 2 or 5 times a power of ten apart) within a range."""
+    span = high - low
+    if not (math.isfinite(span) and span > 0):
+        return [low]
+    raw = span / max(count, 1)
+    power = 10.0 ** math.floor(math.log10(raw))
+    step = next(f * power for f in (1.0, 2.0, 5.0, 10.0) if f * power >= raw * 0.999)
+    first = math.ceil(low / step - 1e-9)
+    return [k * step for k in range(first, math.floor(high / step + 1e-9) + 1)]
+
+
+def number_text(value: float) -> str:
+    """A tick label: short, with k for thousands and M for millions."""
+    if value == 0:
+        return "0"
+    for limit, suffix in ((1e6, "M"), (1e3, "k")):
+        if abs(value) >= limit * 9.9999 / (10 if limit == 1e6 else 1):
+            return f"{value / limit:.4g}{suffix}"
+    return f"{value:.4g}"
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Size of a chart and its margins, in SVG units."""
+
+    width: float = 760
+    height: float = 300
+    left: float = 56
+    right: float = 16
+    top: float = 12
+    bottom: float = 42
+
+    @property
+    def inner_width(self) -> float:
+        """Width of the plot area."""
+        return self.width - self.left - self.right
+
+    @property
+    def inner_height(self) -> float:
+        """Height of the plot area."""
+        return self.height - self.top - self.bottom
+
+
+@dataclass
+class Axes:
+    """A plot area with linear scales, to which marks are added in data coordinates."""
+
+    frame: Frame
+    x_range: tuple[float, float]
+    y_range: tuple[float, float]
+    parts: list[str] = field(default_factory=list)
+
+    def x(self, value: float) -> float:
+        """Horizontal position of a value."""
+        low, high = self.x_range
+        return self.frame.left + self.frame.inner_width * (value - low) / ((high - low) or 1.0)
+
+    def y(self, value: float) -> float:
+        """Vertical position of a value."""
+        low, high = self.y_range
+        return self.frame.top + self.frame.inner_height * (high - value) / ((high - low) or 1.0)
+
+    def grid(
+        self,
+        x_label: str,
+        y_label: str,
+        *,
+        y_ticks: bool = True,
+        format_x: Callable[[float], str] = number_text,
+    ) -> None:
+        """Draw grid lines, tick labels and axis labels."""
+        f = self.frame
+        bottom, right = f.height - f.bottom, f.width - f.right
+        for value in nice_ticks(*self.x_range, 8):
+            x = self.x(value)
+            self.parts.append(f'<path class="grid" d="M{x:.1f} {f.top}V{bottom:.1f}"/>')
+            self.text(x, bottom + 15, format_x(value), "tick", "middle")
+        for value in nice_ticks(*self.y_range, 5) if y_ticks else ():
+            y = self.y(value)
+            self.parts.append(f'<path class="grid" d="M{f.left} {y:.1f}H{right:.1f}"/>')
+            self.text(f.left - 7, y + 4, number_text(value), "tick", "end")
+        self.text(f.left + f.inner_width / 2, f.height - 6, x_label, "axis", "middle")
+        if y_label:
+            y = f.top + f.inner_height / 2
+            self.parts.append(
+                f'<text class="axis" text-anchor="middle" transform="translate(13 {y:.1f}) '
+                f'rotate(-90)">{escape(y_label)}</text>'
+            )
+
+    def text(self, x: float, y: float, text: str, kind: str, anchor: str = "start") -> None:
+        """Put text at a position in SVG units."""
+        self.parts.append(
+            f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">'
+            f"{escape(text)}</text>"
+        )
+
+    def line(
+        self, xs: Sequence[float], ys: Sequence[float], index: int, title: str, width: float = 2
+    ) -> None:
+        """Draw a series as a line."""
+        points = " ".join(f"{self.x(x):.1f},{self.y(y):.1f}" for x, y in zip(xs, ys, strict=True))
+        self.parts.append(
+            f'<polyline class="line" points="{points}" stroke="{colour(index)}" '
+            f'stroke-width="{width}" stroke-dasharray="{dash(index)}">'
+            f"<title>{escape(title)}</title></polyline>"
+        )
+
+    def band(
+        self, xs: Sequence[float], lows: Sequence[float], highs: Sequence[float], index: int
+    ) -> None:
+        """Draw an interval band."""
+        there = [f"{self.x(x):.1f},{self.y(v):.1f}" for x, v in zip(xs, highs, strict=True)]
+        back = [f"{self.x(x):.1f},{self.y(v):.1f}" for x, v in zip(xs, lows, strict=True)]
+        points = " ".join(there + back[::-1])
+        self.parts.append(f'<polygon class="band" points="{points}" fill="{colour(index)}"/>')
+
+    def level(self, value: float, text: str) -> None:
+        """Draw a labelled horizontal line."""
+        f, y = self.frame, self.y(value)
+        right = f.width - f.right
+        self.parts.append(f'<path class="level" d="M{f.left} {y:.1f}H{right:.1f}"/>')
+        self.text(right - 4, y - 4, text, "note", "end")
+
+    def mark(self, value: float, text: str) -> None:
+        """Draw a labelled vertical line."""
+        f, x = self.frame, self.x(value)
+        self.parts.append(f'<path class="level" d="M{x:.1f} {f.top}V{f.height - f.bottom:.1f}"/>')
+        self.text(x + 4, f.top + 9, text, "note")
+
+
+def svg(axes: Axes, label: str) -> str:
+    """The finished chart."""
+    f = axes.frame
+    return (
+        f'<svg viewBox="0 0 {f.width:.0f} {f.height:.0f}" role="img" '
+        f'aria-label="{escape(label)}">{"".join(axes.parts)}</svg>'
+    )

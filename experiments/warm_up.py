@@ -1,0 +1,62 @@
+"""Using every kernel once, so that it is compiled and kept: `chipgym doctor --warm-up`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from chipgym.simulators.soc.application import Application
+from chipgym.simulators.soc.options import SocOptions
+from chipgym.simulators.soc.platform import Platform
+from chipgym.simulators.soc.simulate import simulate
+from chipgym.simulators.soc.workload import Workload
+
+__all__ = ["STEPS"]
+
+SOC_IDS = (
+    "chipgym/SocScheduling-v0",
+    "chipgym/SocTaskMapping-v0",
+    "chipgym/SocTaskOrdering-v0",
+)
+
+
+def _simulate(options: SocOptions) -> None:
+    platform = Platform.named("canonical-3pe")
+    applications = [Application.named("canonical")]
+    workload = Workload(np.zeros(2, dtype=np.int64), np.full(2, 25.0))
+    simulate(platform, applications, workload, "ETF", options, record_trace=True)
+
+
+def _simulate_clean_order() -> None:
+    _simulate(SocOptions())
+
+
+def _simulate_tick_orders() -> None:
+    _simulate(SocOptions(order="ds3"))
+    _simulate(SocOptions(order="ds3gym", horizon_us=200.0))
+
+
+def _step_environments() -> None:
+    """Reset and step each environment, scalar and vector, and snapshot it."""
+    import gymnasium as gym
+
+    for name in SOC_IDS:
+        env = gym.make(name, scenario="canonical")
+        _, info = env.reset(seed=0)
+        env.step(int(np.flatnonzero(info["action_mask"])[0]))
+        env.close()
+        envs = gym.make_vec(
+            name, num_envs=2, vectorization_mode="vector_entry_point", scenario="canonical"
+        )
+        _, infos = envs.reset(seed=0)
+        envs.step(np.argmax(infos["action_mask"], axis=1))
+        envs.close()
+
+
+STEPS: dict[str, Callable[[], None]] = {
+    "simulator, clean order": _simulate_clean_order,
+    "simulator, tick orders": _simulate_tick_orders,
+    "environments": _step_environments,
+}
+"""What is run, by what it compiles."""

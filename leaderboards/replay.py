@@ -1,0 +1,125 @@
+"""Replaying one recorded episode and comparing everything that it states."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from chipgym.leaderboards.schema import EpisodeRecord
+
+__all__ = ["RejectionError", "feasibility_checker", "place", "replay"]
+
+RELATIVE_TOLERANCE = 1e-9
+
+
+class RejectionError(Exception):
+    """A reason to reject a submission."""
+
+
+def place(record: EpisodeRecord) -> str:
+    return f"task {record.task}, seed {record.seed}, instance {record.instance}"
+
+
+Feasibility = Callable[[Any, EpisodeRecord], Iterable[str]]
+
+
+def feasibility_checker(env_id: str) -> Feasibility | None:
+    """The family's independent checker, if it has one."""
+    return _soc_feasibility if env_id.startswith("chipgym/Soc") else None
+
+
+def _soc_feasibility(base: Any, record: EpisodeRecord) -> Iterable[str]:
+    """Check a SoC schedule with rules written apart from the simulator."""
+    from chipgym.leaderboards.feasibility import check_schedule
+
+    instance = base.instance
+    metrics = {name: value for name, value in record.metrics.items() if value is not None}
+    for violation in check_schedule(
+        instance.platform,
+        instance.applications,
+        instance.workload,
+        record.schedule or {},
+        instance.options,
+        claimed=metrics,
+    ):
+        yield f"infeasible schedule ({violation.kind}): {violation.message}"
+
+
+def replay(env: Any, record: EpisodeRecord, metric: str, feasibility: Feasibility | None) -> float:
+    """Replay one record; return the recomputed primary metric."""
+    base = env.unwrapped
+    _, info = env.reset(seed=record.instance, options={"instance": record.instance})
+    _equal("instance_id", record.instance_id, str(base.instance_id))
+    total, ended = 0.0, False
+    for step, action in enumerate(record.actions):
+        if ended:
+            raise RejectionError(f"the episode ended after {step} of {len(record.actions)} actions")
+        try:
+            _, reward, terminated, truncated, info = env.step(_action(env, action))
+        except Exception as error:
+            raise RejectionError(f"action {step} = {action!r} is refused: {error}") from error
+        total += float(reward)
+        ended = bool(terminated or truncated)
+    if not ended:
+        raise RejectionError(f"the episode does not end after its {len(record.actions)} actions")
+    _equal("steps", record.steps, len(record.actions))
+    _equal("evaluations", record.evaluations, int(info.get("evaluations", 1)))
+    _close("episode_return", record.episode_return, total)
+    _compare_metrics(record, info["metrics"])
+    if hasattr(base, "schedule"):
+        _compare_schedules(record.schedule, base.schedule())
+    for violation in () if feasibility is None else feasibility(base, record):
+        raise RejectionError(violation)
+    return float(info["metrics"][metric])
+
+
+def _action(env: Any, action: Any) -> Any:
+    if isinstance(action, int):
+        return action
+    import numpy as np
+
+    return np.array(action, dtype=env.action_space.dtype)
+
+
+def _compare_metrics(record: EpisodeRecord, replayed: dict[str, Any]) -> None:
+    """Times and counts exactly, everything else within the tolerance."""
+    if set(record.metrics) != set(replayed):
+        raise RejectionError(f"metrics are {sorted(record.metrics)}, replayed {sorted(replayed)}")
+    for name, value in replayed.items():
+        number = float(value)
+        expected = number if math.isfinite(number) else None
+        stated = record.metrics[name]
+        if stated is None or expected is None or _is_exact(name):
+            _equal(name, stated, expected)
+        else:
+            _close(name, stated, expected)
+
+
+def _is_exact(name: str) -> bool:
+    return name.endswith(("_us", "_ns", "_jobs", "_count"))
+
+
+def _compare_schedules(stated: Any, replayed: Any) -> None:
+    """Decisions and times exactly, column by column."""
+    if stated is None:
+        raise RejectionError("the schedule is missing")
+    if set(stated) != set(replayed):
+        raise RejectionError(f"schedule columns are {sorted(stated)}, replayed {sorted(replayed)}")
+    for name, column in replayed.items():
+        values = list(column)
+        if len(values) != len(stated[name]):
+            raise RejectionError(f"schedule {name}: {len(stated[name])} rows, replayed {len(values)}")
+        for row, (a, b) in enumerate(zip(stated[name], values, strict=True)):
+            if a != b:
+                raise RejectionError(f"schedule {name}[{row}] = {a!r}, replayed {b!r}")
+
+
+def _equal(name: str, stated: Any, replayed: Any) -> None:
+    if stated != replayed:
+        raise RejectionError(f"{name} = {stated!r}, replayed {replayed!r}")
+
+
+def _close(name: str, stated: float, replayed: float) -> None:
+    if not math.isclose(stated, replayed, rel_tol=RELATIVE_TOLERANCE, abs_tol=1e-12):
+        raise RejectionError(f"{name} = {stated!r}, replayed {replayed!r}")

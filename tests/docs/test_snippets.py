@@ -1,0 +1,136 @@
+"""The code in README and docs runs, and its commands exist with the options that they are given."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from snippets import blocks
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
+PAGES = [page for page in PAGES if page.exists()]
+
+
+def name(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+WITH_PYTHON = [p for p in PAGES if any(b.language == "python" and b.run for b in blocks(p))]
+COMMANDS = [
+    pytest.param(line.strip(), id=f"{name(page)}: {line.strip()}")
+    for page in PAGES
+    for block in blocks(page)
+    if block.language == "bash"
+    for line in block.code.replace("\\\n", " ").split("\n")
+    if line.strip().startswith(("chipgym ", "python examples", "make "))
+]
+
+
+@pytest.mark.parametrize("page", WITH_PYTHON, ids=name)
+def test_python_blocks_run(page: Path, tmp_path: Path) -> None:
+    """All blocks of a page run in order, in one fresh interpreter and one empty folder."""
+    script = []
+    for block in blocks(page):
+        if block.title and block.language == "json":
+            (tmp_path / block.title).write_text(block.code, encoding="utf-8")
+        elif block.language == "python" and block.run:
+            # Line numbers of errors are those of the page.
+            script.append("\n" * (block.line - 1 - sum(s.count("\n") for s in script)) + block.code)
+    variables = dict(
+        os.environ, PYTHONPATH=os.pathsep.join([str(ROOT), *sys.path]), PYTHONWARNINGS="default"
+    )
+    done = subprocess.run(
+        [sys.executable, "-"],
+        input="".join(script),
+        cwd=tmp_path,
+        env=variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"{name(page)}:\n{done.stderr[-3000:]}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_json_blocks_parse(page: Path) -> None:
+    for block in blocks(page):
+        if block.language == "json":
+            json.loads(block.code)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_commands_exist(command: str) -> None:
+    words = shlex.split(command.split(" #")[0].split(" > ")[0])
+    if words[0] == "chipgym":
+        assert_parses(words[1:])
+    elif words[0] == "python":
+        assert (ROOT / words[1]).is_file()
+    else:
+        makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+        targets = [word for word in words[1:] if "=" not in word]
+        missing = [t for t in targets if not re.search(rf"^{t}:", makefile, re.MULTILINE)]
+        assert not missing
+
+
+def assert_parses(words: list[str]) -> None:
+    """Parse a `chipgym` command line without running it."""
+    import typer
+
+    from chipgym.experiments.cli import main
+
+    assert words[0] in main.COMMANDS, f"no such subcommand: {words[0]}"
+    app = main._root()
+    main._mount(app, words[0], *main.COMMANDS[words[0]])
+    app.command("another")(main._placeholder)  # so that Typer keeps the subcommand's name
+    group = typer.main.get_command(app)
+    context = group.make_context("chipgym", list(words))
+    rest = words
+    command = group
+    while hasattr(command, "resolve_command"):
+        _, found, rest = command.resolve_command(context, rest)
+        assert found is not None, f"no such command: {rest}"
+        command = found
+        context = command.make_context(command.name, list(rest), parent=context)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_relative_links_lead_somewhere(page: Path) -> None:
+    generated = generated_pages()
+    for link in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+        if "://" in link or link.startswith("mailto:"):
+            continue
+        target = (page.parent / link).resolve()
+        known = target.exists() or target in generated
+        assert known, f"{name(page)} links to {link}, which does not exist"
+
+
+def generated_pages() -> set[Path]:
+    text = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    return {(ROOT / "docs" / path).resolve() for path in re.findall(r"[\w/-]+\.md", text)}
+
+
+def test_readme_keeps_its_markers() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for table in ("ranking", "throughput"):
+        assert text.count(f"<!-- {table}:begin -->") == 1
+        assert text.count(f"<!-- {table}:end -->") == 1
+
+
+def test_single_job_table_is_what_its_command_prints() -> None:
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "examples" / "compare_event_orders.py"), "--seeds", "0"],
+        env=dict(os.environ, PYTHONPATH=os.pathsep.join([str(ROOT), *sys.path])),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    page = (ROOT / "docs" / "simulators" / "soc.md").read_text(encoding="utf-8")
+    table = page.split("<!-- single-job:begin -->")[1].split("<!-- single-job:end -->")[0]
+    assert table.strip() == done.stdout.strip()
