@@ -71,7 +71,7 @@ def learning_curve_chart(
         for point in series:
             axes.parts.append(
                 f'<circle cx="{axes.x(point.steps):.1f}" cy="{axes.y(point.score.value):.1f}" '
-                f'r="3" fill="{colour(index)}"><title>{escape(name)}: {point.score.value:.3f} after '
+                f'r="3" fill="{colour(index)}"><title>{escape(name)}: {point.score.value:.3f}, '
                 f"{number_text(point.steps)} steps, {number_text(point.evaluations)} evaluations"
                 "</title></circle>"
             )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import gymnasium
+from gymnasium.vector import AutoresetMode
 
 from chipgym.experiments.environments import make_env, probe
 from chipgym.experiments.evaluation import run_episode
@@ -52,13 +53,14 @@ def make_vector_env(task: TaskSpec, num_envs: int) -> Any:
             env_id,
             num_envs=num_envs,
             vectorization_mode="vector_entry_point",
+            autoreset_mode=AutoresetMode.SAME_STEP,
             **task.env_kwargs("train"),
         )
     return gymnasium.make_vec(
         env_id,
         num_envs=num_envs,
         vectorization_mode="sync",
-        vector_kwargs={"autoreset_mode": gymnasium.vector.AutoresetMode.SAME_STEP},
+        vector_kwargs={"autoreset_mode": AutoresetMode.SAME_STEP},
         **task.env_kwargs("train"),
     )
 

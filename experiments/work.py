@@ -59,7 +59,8 @@ def _policy(job: Job, report: ProgressCallback) -> Any:
         return build_policy(job.agent.policy, job.agent.kwargs)
     from chipgym.experiments.training import train_in
 
-    assert job.agent.algorithm is not None and job.agent.steps is not None
+    assert job.agent.algorithm is not None
+    assert job.agent.steps is not None
     return train_in(
         Path(job.folder),
         task=job.task,
@@ -73,7 +74,7 @@ def _policy(job: Job, report: ProgressCallback) -> Any:
 
 
 def _record(job: Job, policy: Any, report: ProgressCallback) -> None:
-    """Evaluate the instances that are not recorded yet, a line each, then name the file as whole."""
+    """Evaluate the instances that are not recorded yet, a line each; then name the file whole."""
     folder = Path(job.folder)
     if (folder / RECORDS).exists():
         return

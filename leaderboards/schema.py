@@ -1,8 +1,8 @@
 """What a submission consists of: JSON artefacts within size limits, checked before use.
 
 A submission is a folder with two files: ``submission.json`` (who, what, on which tasks, and what is
-claimed) and ``records.jsonl`` (one line an episode: the actions, the schedule, the metrics). Nothing
-in it is ever executed or unpickled.
+claimed) and ``records.jsonl`` (one line an episode: the actions, the schedule, the metrics).
+Nothing in it is ever executed or unpickled.
 """
 
 from __future__ import annotations

@@ -116,7 +116,9 @@ def _check_tasks(submission: Submission, suite_path: str | None) -> None:
     suite = load_suite(name.removesuffix("-smoke") if smoke and not suite_path else name)
     suite = suite.shortened() if smoke else suite
     if suite.name != submission.suite:
-        raise RejectionError(f"the submission is for suite {submission.suite!r}, not {suite.name!r}")
+        raise RejectionError(
+            f"the submission is for suite {submission.suite!r}, not {suite.name!r}"
+        )
     wanted = {
         task.label: {
             **task.identity(),

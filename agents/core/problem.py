@@ -77,7 +77,7 @@ class ProblemView(Protocol):
 
     @property
     def estimated_finish_us(self) -> FloatArray:
-        """Estimated finish from now, shape (n, P): execution after data and queue; inf as above."""
+        """Estimated finish from now at the present frequencies, shape (n, P); inf as above."""
         ...
 
     @property

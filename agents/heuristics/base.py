@@ -35,30 +35,39 @@ class PassMemory:
         Assignments to each PE within the present pass.
     lifetime : list of int
         How often each PE was the provisional best within the present episode.
-    available_us : list of float
-        When each PE is free by the heuristic's own estimates, absolute time.
-    slowed : bool
-        Whether a reduced frequency was seen in the present episode.
+    last : tuple of int, optional
+        Job and task of the last assignment.
     """
 
     pass_index: int = -1
     time_us: float = INFINITY
     assigned: list[int] = field(default_factory=list)
     lifetime: list[int] = field(default_factory=list)
-    available_us: list[float] = field(default_factory=list)
-    slowed: bool = False
+    last: tuple[int, int] | None = None
 
     def turn_to(self, problem: ProblemView) -> None:
         """Start the counters anew where a new pass, or a new episode, has begun."""
         index, now = problem.pass_index, problem.time_us
         if index < self.pass_index or now < self.time_us:
             self.lifetime = [0] * problem.num_pes
-            self.available_us = [0.0] * problem.num_pes
-            self.slowed = False
         elif index == self.pass_index:
-            return
+            if not self._again(problem):
+                return
+            self.lifetime = [0] * problem.num_pes
         self.pass_index, self.time_us = index, now
         self.assigned = [0] * problem.num_pes
+
+    def remember(self, problem: ProblemView, slot: int) -> None:
+        """Keep what is assigned (slot -1: nothing)."""
+        if slot >= 0:
+            self.last = int(problem.ready_job[slot]), int(problem.ready_task[slot])
+
+    def _again(self, problem: ProblemView) -> bool:
+        """Whether the last assignment is open again: an episode of one pass has been repeated."""
+        if self.last is None:
+            return False
+        job, task = self.last
+        return bool(((problem.ready_job == job) & (problem.ready_task == task)).any())
 
 
 class Heuristic(ABC):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from chipgym.agents.core.problem import FloatArray, ProblemView
+from chipgym.agents.core.problem import ProblemView
 from chipgym.agents.heuristics.base import INFINITY, Heuristic, PassMemory
 
 __all__ = ["BalancedEarliestTaskFirst", "EarliestTaskFirst"]
@@ -28,7 +28,7 @@ class EarliestTaskFirst(Heuristic):
 
 
 class BalancedEarliestTaskFirst(Heuristic):
-    """ETF_LB: ETF at the present frequencies, ties to the PE that was best least often so far.
+    """ETF_LB: ETF with ties to the PE that was best least often so far.
 
     The counters last for the episode, and each time a task becomes the provisional best of the scan
     its PE is counted, not only when the task wins.
@@ -39,7 +39,7 @@ class BalancedEarliestTaskFirst(Heuristic):
     def choose(self, problem: ProblemView, memory: PassMemory) -> tuple[int, int]:
         """Scan the tasks in list order, keeping the pair of least estimated finish."""
         memory.turn_to(problem)
-        finish = _finish_at_present_frequency(problem, memory)
+        finish = problem.estimated_finish_us
         if finish.size == 0:
             return -1, -1
         least = finish.min(axis=1).tolist()
@@ -50,20 +50,5 @@ class BalancedEarliestTaskFirst(Heuristic):
                 tied = np.flatnonzero(finish[slot] == time).tolist()
                 pick, pick_pe, pick_us = slot, min(tied, key=lifetime.__getitem__), time
                 lifetime[pick_pe] += 1
-        if pick >= 0:
-            memory.available_us[pick_pe] = problem.time_us + pick_us
+        memory.remember(problem, pick)
         return pick, pick_pe
-
-
-def _finish_at_present_frequency(problem: ProblemView, memory: PassMemory) -> FloatArray:
-    """Estimated finish with slowed execution, behind queues that were estimated the same way.
-
-    The environment's estimates, of execution and of queues alike, are for the highest frequency: up
-    to the first slowdown of an episode they are the same.
-    """
-    memory.slowed = memory.slowed or bool(problem.slowdown.max() > 1.0)
-    if not memory.slowed:
-        return problem.estimated_finish_us
-    queue = np.maximum(np.array(memory.available_us) - problem.time_us, 0.0)
-    finish: FloatArray = problem.exec_us * problem.slowdown + np.maximum(problem.delay_us, queue)
-    return finish

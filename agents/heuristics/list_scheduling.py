@@ -66,6 +66,7 @@ class MinimumExecution(Heuristic):
         assigned = memory.assigned
         pe = min(members, key=assigned.__getitem__)
         assigned[pe] += 1
+        memory.remember(problem, slot)
         return slot, pe
 
 

@@ -88,7 +88,8 @@ class PairNetwork(nn.Module):
         self.pair_hidden = nn.Linear(hidden, hidden)
         self.pair_out = nn.Linear(hidden, 1, bias=False)
         self.prior = nn.Parameter(torch.tensor(float(eft_prior)))
-        self.others = nn.Linear(hidden, self.num_others) if other_logit is not None else None
+        learns_others = self.num_others > 0 and other_logit is not None
+        self.others = nn.Linear(hidden, self.num_others) if learns_others else None
         self.value = nn.Sequential(
             nn.Linear(pooled + 1, 2 * hidden), nn.Tanh(), nn.Linear(2 * hidden, hidden), nn.Tanh()
         )

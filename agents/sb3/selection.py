@@ -17,10 +17,10 @@ __all__ = ["BestKeeper", "mean_return"]
 def mean_return(policy: SavedPolicy, envs: VectorEnvAdapter, seed: int) -> float:
     """Mean return of the first episode of every copy after a reset with a seed."""
     envs.seed(seed)
-    observations = envs.reset()
+    observations: Any = envs.reset()
     policy.reset(envs.num_envs, seed)
     returns = np.full(envs.num_envs, np.nan)
-    masked = "action_masks" if envs.has_attr("action_masks") else None
+    masked = envs.has_attr("action_masks")
     while np.isnan(returns).any():
         masks = envs.action_masks() if masked else None
         observations, _, dones, infos = envs.step(policy.act(observations, masks, None))

@@ -63,6 +63,7 @@ class SocBatch:
         self.sf = np.tile(sf, (num_envs, 1))
         self.ki = np.zeros((1, 0), dtype=np.int64)
         self.kf = np.zeros((1, 0))
+        self._stored: npt.NDArray[np.int64] | None = None
         self.static_row = np.zeros(num_envs, dtype=np.int64)
         if not self.shared:
             self.static_row = np.arange(num_envs)
@@ -103,7 +104,9 @@ class SocBatch:
         if len(instance.workload) > self.apps.shape[1]:
             raise InvalidValueError("instance", len(instance.workload), f"<= {self.apps.shape[1]} jobs")
         self.instances[row] = instance
-        self._store_static(int(self.static_row[row]), instance.ki, instance.kf)
+        if self._stored is not instance.ki:
+            self._store_static(int(self.static_row[row]), instance.ki, instance.kf)
+            self._stored = instance.ki if self.shared else None
         jobs = len(instance.workload)
         self.totals[row] = jobs
         self.apps[row, :jobs] = instance.workload.app_index
@@ -208,3 +211,4 @@ class SocBatch:
         for name, array in state["arrays"].items():
             setattr(self, name, array.copy())
         self.instances = list(state["instances"])
+        self._stored = None

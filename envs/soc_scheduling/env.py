@@ -245,7 +245,7 @@ class SocSchedulingEnv(gym.Env[npt.NDArray[np.float32], np.int64]):
         if done:
             self._finished = True
             info["metrics"] = episode_metrics(batch, 0)
-            terminated = info["metrics"]["completed_jobs"] == batch.totals[0]
+            terminated = bool(info["metrics"]["completed_jobs"] == batch.totals[0])
             truncated = not terminated
         return batch.obs[0].copy(), float(batch.rewards[0]), terminated, truncated, info
 

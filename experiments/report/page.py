@@ -78,15 +78,15 @@ def _ranking(run: Run, summary: Summary) -> str:
     head = "".join(f"<th>{escape(name)}</th>" for name in heads)
     references = {entry.reference_policy for entry in run.references.values()}
     excluded = "".join(
-        f"<p class='note'>{escape(label)}: instances {list(instances)} are excluded from the score: "
-        "random and reference are too close there.</p>"
+        f"<p class='note'>{escape(label)}: instances {list(instances)} are excluded from the "
+        "score: random and reference are too close there.</p>"
         for label, instances in summary.excluded.items()
         if instances
     )
     return (
-        "<p class='lead'>Score = (random − x) / (random − reference) on each test instance: 0 is the "
-        f"random policy, 1 is the reference ({escape(', '.join(sorted(references)))}), above 1 is "
-        "better. Interquartile mean with a 95 % stratified bootstrap interval over seeds and "
+        "<p class='lead'>Score = (random − x) / (random − reference) on each test instance: 0 is "
+        f"the random policy, 1 is the reference ({escape(', '.join(sorted(references)))}), above "
+        "1 is better. Interquartile mean with a 95 % stratified bootstrap interval over seeds and "
         "instances.</p>"
         f"<div class='scroll'><table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody>"
         f"</table></div>{excluded}{interval_chart(summary)}"

@@ -12,7 +12,8 @@ from chipgym.simulators.core.files import write_json, write_text
 __all__ = ["build_site"]
 
 STYLE = """
-:root { color-scheme: light dark; --paper: #fff; --ink: #1c2330; --muted: #5c6675; --grid: #e3e7ed; }
+:root { color-scheme: light dark; --paper: #fff; --ink: #1c2330; --muted: #5c6675;
+  --grid: #e3e7ed; }
 @media (prefers-color-scheme: dark) { :root { --paper: #12161d; --ink: #e6eaf0; --muted: #9aa5b5;
   --grid: #2a323e; } }
 body { margin: 0 auto; max-width: 64rem; padding: 2rem 1.25rem 4rem; background: var(--paper);
@@ -47,8 +48,8 @@ def _page(suites: dict[str, list[Entry]], best: Sequence[BestKnown]) -> str:
         "<!doctype html>\n<html lang='en'><head><meta charset='utf-8'>"
         "<meta name='viewport' content='width=device-width, initial-scale=1'>"
         f"<title>ChipGym leaderboards</title><style>{STYLE}</style></head><body>"
-        "<h1>ChipGym leaderboards</h1><p>Every submission is a set of actions and schedules. Each was "
-        "replayed in a fresh process, checked for feasibility by rules written apart from the "
+        "<h1>ChipGym leaderboards</h1><p>Every submission is a set of actions and schedules. Each "
+        "was replayed in a fresh process, checked for feasibility by rules written apart from the "
         "simulator, and its statistics were recomputed; only those are ranked. Training budgets "
         "cannot be proven from artefacts: they are the submitters' word.</p>"
         f"{''.join(sections)}{_best(best)}</body></html>\n"

@@ -10,6 +10,7 @@ the static part. `named_views` gives the same fields by name to Python.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -235,7 +236,7 @@ def named_views(
         shape = _shape(dims, sizes)
         start = int(header[FIRST_OFFSET + position])
         buffer: npt.NDArray[Any] = ints if kind == "i" else floats
-        views[name] = buffer[start : start + int(np.prod(shape))].reshape(shape)
+        views[name] = buffer[start : start + math.prod(shape)].reshape(shape)
     return views
 
 
@@ -256,7 +257,7 @@ def _place(
     ends = {"i": HEADER, "f": HEADER}
     for position, (_, kind, dims) in enumerate(fields):
         header[FIRST_OFFSET + position] = ends[kind]
-        ends[kind] += int(np.prod(_shape(dims, sizes)))
+        ends[kind] += math.prod(_shape(dims, sizes))
     return ends["i"], ends["f"]
 
 

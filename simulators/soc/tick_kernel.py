@@ -11,8 +11,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from chipgym.simulators.core.numba import kernel
 from chipgym.simulators.core.random import keyed_normal
 from chipgym.simulators.soc.tick_power import (

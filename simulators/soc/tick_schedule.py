@@ -1,4 +1,4 @@
-"""The scheduling pass of the tick orders: what the schedulers see, and what becomes of their picks."""
+"""The scheduling pass of the tick orders: what the schedulers see, and what they decide."""
 
 from __future__ import annotations
 

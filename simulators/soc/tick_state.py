@@ -36,9 +36,9 @@ URGENT, NORMAL = np.int64(0), np.int64(1)
 
 
 def _record(ints: str, floats: str = "", bools: str = "") -> np.dtype[np.void]:
-    fields = [(name, np.int64) for name in ints.split()]
-    fields += [(name, np.float64) for name in floats.split()]
-    fields += [(name, np.bool_) for name in bools.split()]
+    fields = [(name, "i8") for name in ints.split()]
+    fields += [(name, "f8") for name in floats.split()]
+    fields += [(name, "?") for name in bools.split()]
     return np.dtype(fields, align=True)
 
 

@@ -45,7 +45,9 @@ class HandProblem:
 
     @property
     def estimated_finish_us(self) -> Any:
-        return self.exec_us + np.maximum(self.delay_us, np.maximum(self.pe_available_us, 0.0))
+        return self.exec_us * self.slowdown + np.maximum(
+            self.delay_us, np.maximum(self.pe_available_us, 0.0)
+        )
 
     def encode(self, slot: int, pe: int) -> int:
         return slot * self.num_pes + pe
@@ -64,6 +66,8 @@ def problem(exec_us: Any, **fields: Any) -> HandProblem:
         "mean_exec_us": np.zeros(n),
         "oct_us": np.zeros((n, num_pes)),
         "table_pe": np.full(n, -1),
+        "ready_job": np.zeros(n, dtype=np.int64),
+        "ready_task": np.arange(n),
     }
     given = {key: np.asarray(value) if key in plain else value for key, value in fields.items()}
     return HandProblem(exec_us=table, **(plain | given))

@@ -12,10 +12,9 @@ import numpy as np
 import pytest
 from cases import GOLDEN, SOC_CASES, SOC_IDS, UPDATE
 
-from chipgym.envs import soc_scheduling_v0
 from chipgym.envs.core import testing
 from chipgym.envs.core.wrappers import DictObservation, GraphObservation, RepairMaskedActions
-from chipgym.envs.soc_scheduling.presets import SCENARIOS
+from chipgym.envs.soc_scheduling.reward import OBJECTIVES
 from chipgym.simulators.soc.simulate import SIMULATOR_VERSION
 
 SCHEDULING = "chipgym/SocScheduling-v0"
@@ -57,9 +56,14 @@ def test_every_scenario(env_id: str, scenario: str) -> None:
     testing.check_stable_baselines3(env_id, kwargs)
     testing.check_spec_round_trip(env_id, kwargs, steps=30)
     testing.check_determinism(env_id, kwargs, seeds=(0,), steps=80)
+    testing.check_interleaving(env_id, kwargs, steps=60)
+    testing.check_no_global_random(env_id, kwargs, steps=60)
+    testing.check_no_aliasing(env_id, kwargs, steps=60)
     testing.check_masks(env_id, kwargs, steps=25, actions_per_step=4)
     testing.check_state(env_id, kwargs, stops=(17,), steps=60)
+    testing.check_copies(env_id, kwargs, stops=(17,), steps=60)
     testing.check_vector(env_id, kwargs, num_envs=2, steps=60)
+    testing.check_rewards(env_id, kwargs)
     testing.check_reset_options(env_id, {**kwargs, "split": "test"})
 
 
@@ -68,27 +72,17 @@ def test_observations_stay_in_bounds(env_id: str, scenario: str) -> None:
     testing.check_bounds(env_id, {"scenario": scenario}, steps=10_000)
 
 
+@pytest.mark.parametrize("objective", sorted(OBJECTIVES))
+@pytest.mark.parametrize("scenario", ["six-app-mid", "deadlines", "dvfs-power-cap"])
+def test_every_objective_telescopes(scenario: str, objective: str) -> None:
+    testing.check_rewards(SCHEDULING, {"scenario": scenario, "objective": objective})
+
+
 @pytest.mark.parametrize(("env_id", "scenario"), SOC_CASES)
 def test_golden_trajectory(env_id: str, scenario: str) -> None:
     testing.check_golden(
         GOLDEN, env_id, {"scenario": scenario}, version=SIMULATOR_VERSION, update=UPDATE
     )
-
-
-@pytest.mark.parametrize("scenario", ["six-app-mid", "noise-30", "canonical"])
-def test_multi_agent(scenario: str) -> None:
-    testing.check_multi_agent(
-        soc_scheduling_v0.parallel_env, soc_scheduling_v0.env, {"scenario": scenario}
-    )
-
-
-@pytest.mark.parametrize("scenario", sorted(SCENARIOS))
-def test_multi_agent_every_scenario(scenario: str) -> None:
-    testing.check_parallel(soc_scheduling_v0.parallel_env, {"scenario": scenario}, cycles=40)
-
-
-def test_registered_multi_agent_ids() -> None:
-    testing.check_multi_agent(SCHEDULING, SCHEDULING, {"scenario": "six-app-mid"})
 
 
 @pytest.mark.parametrize("wrapper", [DictObservation, GraphObservation, RepairMaskedActions])

@@ -42,6 +42,8 @@ class Stream:
             "mean_exec_us": rng.integers(0, 4, size=n).astype(float),
             "oct_us": np.zeros((n, num_pes)),
             "table_pe": rng.integers(-1, num_pes, size=n),
+            "ready_job": np.zeros(n, dtype=np.int64),
+            "ready_task": np.arange(n),
         }
 
     def whole_pass(self, kind: int, ready: dict[str, Any]) -> list[tuple[int, int]]:
@@ -101,11 +103,16 @@ def one_by_one(
     return picks
 
 
-@pytest.mark.parametrize("name", [name for name in SCHEDULERS if name != "random"])
+NAMES = [name for name in SCHEDULERS if name != "random"]
+
+
 @pytest.mark.parametrize("num_envs", [1, 3])
-@pytest.mark.parametrize("slow", [False, True])
+@pytest.mark.parametrize(
+    ("name", "slow"),
+    [(name, False) for name in NAMES] + [("MET", True), ("STF", True), ("ETF_LB", True)],
+)
 def test_the_same_decisions_as_the_simulators_scheduler(
-    make_problem: Any, name: str, num_envs: int, slow: bool
+    make_problem: Any, name: str, slow: bool, num_envs: int
 ) -> None:
     policy = make_policy(name)
     policy.reset(num_envs, 0)

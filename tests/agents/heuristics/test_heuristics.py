@@ -97,7 +97,10 @@ def test_met_spreads_within_a_pass_and_starts_anew_in_the_next(make_problem: Any
     policy = make_policy("MET")
     policy.reset(1, 0)
     views = [
-        make_problem([[2.0, 2.0, 2.0]] * 3, pass_index=i, time_us=float(i)) for i in (0, 0, 0, 1)
+        make_problem(
+            [[2.0] * 3] * left, ready_task=np.arange(3 - left, 3), pass_index=i, time_us=float(i)
+        )
+        for left, i in ((3, 0), (2, 0), (1, 0), (1, 1))
     ]
     assert [int(policy.act(np.zeros((1, 1)), None, [v])[0]) for v in views] == [0, 1, 2, 0]
 
@@ -121,10 +124,15 @@ def test_etf_lb_counts_provisional_bests(make_problem: Any) -> None:
     assert int(policy.act(np.zeros((1, 1)), None, [latest])[0]) == 1
 
 
-def test_etf_lb_sees_frequencies(make_problem: Any) -> None:
-    view = make_problem([[4.0, 5.0]], slowdown=[2.0, 1.0])
-    assert choose("ETF_LB", view) == (0, 1)
-    assert choose("ETF", view) == (0, 0)
+@pytest.mark.parametrize(("name", "second"), [("MET", 0), ("ETF_LB", 0)])
+def test_an_episode_of_one_pass_is_told_from_the_next(
+    make_problem: Any, name: str, second: int
+) -> None:
+    """Time and pass are the same again, but the task just assigned is there again."""
+    policy = make_policy(name)
+    view = make_problem([[4.0, 4.0]])
+    actions = [int(policy.act(np.zeros((1, 1)), None, [view])[0]) for _ in range(3)]
+    assert actions == [0, second, second]
 
 
 @pytest.mark.parametrize("name", HEURISTICS)

@@ -1,0 +1,77 @@
+"""`chipgym throughput FAMILY`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from chipgym.experiments.cli.output import output_console, print_json, status_console
+from chipgym.simulators.core.errors import UnknownNameError
+from chipgym.simulators.core.files import write_json
+
+__all__ = ["throughput"]
+
+FAMILIES = ("soc",)
+
+
+def throughput(
+    family: Annotated[str, typer.Argument(help="Family to measure: soc.")] = "soc",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    output: Annotated[Path | None, typer.Option(help="Write the JSON to this file.")] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Short streams: see that it works, quote nothing.")
+    ] = False,
+) -> None:
+    """Measure simulator, environments, training and memory; nothing else should be running."""
+    if family not in FAMILIES:
+        raise UnknownNameError("family", family, FAMILIES)
+    from chipgym.experiments.throughput.soc import FULL, QUICK, measure_soc
+
+    console = status_console()
+    document = measure_soc(
+        QUICK if quick else FULL, lambda text: console.print(text, highlight=False)
+    )
+    if output is not None:
+        write_json(output, document)
+    if as_json:
+        print_json(document)
+    else:
+        output_console().print(_table(document))
+
+
+def _table(document: dict[str, Any]) -> Table:
+    """Show the medians; the JSON has the rest."""
+    title = f"Throughput of {document['family']}, scenario {document['scenario']}, one core"
+    table = Table(title=title, title_justify="left")
+    table.add_column("what")
+    table.add_column("median", justify="right")
+    table.add_column("best", justify="right")
+    table.add_column("unit")
+    table.add_column("against plain Python", justify="right")
+    for name, row in document["simulator"].items():
+        ratio = f"{row['ratio_to_reference']:,.0f} x"
+        _add_rate(table, f"simulate, {name}", row["tasks_per_s"], "tasks/s", ratio)
+    for order, rate in document["tick_orders"].items():
+        _add_rate(table, f"simulate, ETF, order {order}", rate, "tasks/s")
+    for kind, rates in document["environment"].items():
+        if isinstance(rates, dict):
+            for choice, rate in rates.items():
+                _add_rate(table, f"{kind}, {choice.replace('_', ' ')}", rate, "decisions/s")
+    training = document["training"]
+    frames = f"{training['frames_per_s']:,.0f}"
+    share = f"{training['environment_share']:.1%}"
+    table.add_row(f"training, {training['algorithm']}", frames, "", "frames/s")
+    table.add_row("  time in the environment", share, "", "of the training")
+    for row in document["linearity"]["streams"]:
+        time = f"{row['us_per_task']:.3f}"
+        table.add_row(f"ETF, {row['jobs']:,} jobs", time, "", "µs/task")
+    for row in document["memory"]["streams"]:
+        table.add_row(f"memory, {row['jobs']:,} jobs", f"{row['peak_mib']:,.1f}", "", "MiB peak")
+    return table
+
+
+def _add_rate(table: Table, what: str, rate: dict[str, float], unit: str, ratio: str = "") -> None:
+    table.add_row(what, f"{rate['median']:,.0f}", f"{rate['best']:,.0f}", unit, ratio)

@@ -1,0 +1,1 @@
+"""How fast simulators, environments and training are, measured: `chipgym throughput`."""
