@@ -12,6 +12,9 @@ from chipgym.experiments.statistics import Interval, bootstrap_interval
 
 __all__ = ["ScoredPoint", "learning_curves"]
 
+LAST_SHARE = 0.97
+"""Share of the training after which a point gives way to the trained agent itself."""
+
 
 @dataclass(frozen=True)
 class ScoredPoint:
@@ -69,7 +72,7 @@ def _with_last_point(run: Run, result: JobResult) -> list[CurvePoint]:
     instances = result.curve[0].instances
     found = {record.instance: record.metrics.get(metric) for record in result.records}
     last = tuple(found.get(instance) for instance in instances)
-    earlier = [point for point in result.curve if point.steps < result.training_steps]
+    earlier = [p for p in result.curve if p.steps <= LAST_SHARE * result.training_steps]
     if any(value is None for value in last):
         return earlier
     values = tuple(value for value in last if value is not None)

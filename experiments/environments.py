@@ -11,8 +11,9 @@ import gymnasium
 
 from chipgym.experiments.suite import TaskSpec
 from chipgym.simulators.core.errors import ChipGymError, InvalidValueError, UnknownNameError
+from chipgym.simulators.core.hashing import content_hash
 
-__all__ = ["EnvFacts", "env_ids", "make_env", "probe", "scenarios"]
+__all__ = ["EnvFacts", "env_ids", "instance_hash", "make_env", "probe", "scenarios"]
 
 FAMILIES = {"chipgym/Soc": ("chipgym.simulators.soc", "chipgym.envs.soc_scheduling.presets")}
 """Simulator and presets of each family, by the prefix of its environment ids."""
@@ -112,6 +113,15 @@ def probe(task: TaskSpec) -> EnvFacts:
         )
     finally:
         env.close()
+
+
+def instance_hash(env: gymnasium.Env[Any, Any]) -> str:
+    """Hash of the episode's instance, of all that describes it; "" where it has no description."""
+    instance: Any = getattr(env.unwrapped, "instance", None)
+    if not hasattr(instance, "workload"):
+        return ""
+    parts = [instance.platform, *instance.applications, instance.workload]
+    return content_hash([*(part.content_hash for part in parts), repr(instance.options)])
 
 
 def _spec(env: gymnasium.Env[Any, Any]) -> str:

@@ -15,12 +15,18 @@ MAX_BARS = 800
 ROW = 22.0
 
 
-def interval_chart(summary: Summary) -> str:
-    """Interquartile mean of each agent's score, with its 95 % interval."""
-    agents = [agent for agent in summary.agents if math.isfinite(agent.iqm.value)]
+def interval_chart(summary: Summary, near: float = math.inf) -> str:
+    """Interquartile mean of each agent's score, with its 95 % interval.
+
+    Parameters
+    ----------
+    near : float
+        Only agents whose score is so near to 1, on an axis that shows only them.
+    """
+    agents = [agent for agent in summary.agents if abs(agent.iqm.value - 1.0) < near]
     if not agents:
         return ""
-    low = min(0.0, *(agent.iqm.low for agent in agents))
+    low = min(1.0 if math.isfinite(near) else 0.0, *(agent.iqm.low for agent in agents))
     high = max(1.0, *(agent.iqm.high for agent in agents))
     left = 24.0 + 7.2 * max(len(agent.name) for agent in agents)
     frame = Frame(height=54 + ROW * len(agents), left=left, right=60)
@@ -92,20 +98,33 @@ def profile_chart(summary: Summary) -> str:
     return svg(axes, "Performance profiles of the agents") + legend(names)
 
 
-def gantt(schedule: Mapping[str, Sequence[float]], title: str) -> str:
+def gantt(
+    schedule: Mapping[str, Sequence[float]],
+    title: str,
+    pe_names: Sequence[str] = (),
+    app_names: Sequence[str] = (),
+) -> str:
     """A schedule as a Gantt chart: one row a processing element, one colour an application.
 
     Of a schedule of more than 800 tasks the beginning is shown.
     """
     pes = [int(pe) for pe in schedule["pe"]]
     order = sorted(range(len(pes)), key=lambda k: schedule["start_us"][k])[:MAX_BARS]
-    rows = max(pes) + 1
+    rows = max(len(pe_names), max(pes) + 1)
+    longest = max((len(name) for name in pe_names), default=6)
+
+    def pe_name(pe: int) -> str:
+        return pe_names[pe] if pe < len(pe_names) else f"PE {pe}"
+
+    def app_name(app: int) -> str:
+        return app_names[app] if app < len(app_names) else f"application {app}"
+
     end = max(schedule["finish_us"][k] for k in order)
-    frame = Frame(height=56 + 18.0 * rows, left=56, right=16)
+    frame = Frame(height=56 + 18.0 * rows, left=16 + 6.6 * longest, right=16)
     axes = Axes(frame, (0.0, end), (float(rows), 0.0))
     axes.grid("time, µs", "", y_ticks=False)
     for pe in range(rows):
-        axes.text(frame.left - 8, axes.y(pe + 0.5) + 4, f"PE {pe}", "tick", "end")
+        axes.text(frame.left - 8, axes.y(pe + 0.5) + 4, pe_name(pe), "tick", "end")
     apps = [int(app) for app in schedule.get("app", [0] * len(pes))]
     jobs = [int(job) for job in schedule["job"]]
     tasks = [int(task) for task in schedule["task"]]
@@ -113,14 +132,14 @@ def gantt(schedule: Mapping[str, Sequence[float]], title: str) -> str:
         start, finish = schedule["start_us"][k], schedule["finish_us"][k]
         x, y = axes.x(start), axes.y(pes[k]) + 2
         text = (
-            f"job {jobs[k]}, application {apps[k]}, task {tasks[k]}: PE {pes[k]}, "
+            f"job {jobs[k]}, {app_name(apps[k])}, task {tasks[k]}: {pe_name(pes[k])}, "
             f"{start:.6g} to {finish:.6g} µs"
         )
         axes.parts.append(
             f'<rect class="bar" x="{x:.2f}" y="{y:.1f}" width="{max(axes.x(finish) - x, 0.8):.2f}" '
             f'height="14" fill="{colour(apps[k])}"><title>{escape(text)}</title></rect>'
         )
-    names = {app: f"application {app}" for app in sorted(set(apps))}
+    names = {app: app_name(app) for app in sorted(set(apps))}
     chart = svg(axes, f"Gantt chart: {title}")
     note = "" if len(order) == len(pes) else f"<p class='note'>The first {MAX_BARS} tasks.</p>"
     return chart + (legend(list(names.values()), list(names)) if len(names) > 1 else "") + note

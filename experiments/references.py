@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from chipgym.experiments.environments import EnvFacts, make_env
+from chipgym.experiments.environments import EnvFacts, instance_hash, make_env
 from chipgym.experiments.evaluation import evaluate
 from chipgym.experiments.jobs import Job, make_job
 from chipgym.experiments.policies import build_policy
@@ -42,10 +42,11 @@ RANDOM_SEEDS = 10
 
 
 class InstanceReference(Description):
-    """References of one instance, in the metric's unit."""
+    """References of one instance, in the metric's unit, and the hash of its description."""
 
     instance: Annotated[int, Field(ge=0)]
     instance_id: str
+    instance_hash: str = ""
     random: float
     random_standard_error: Annotated[float, Field(ge=0)]
     reference: float
@@ -121,7 +122,8 @@ def reference_path(task: TaskSpec) -> Path:
 def stored_references(task: TaskSpec, simulator_version: str) -> TaskReferences | None:
     """Load stored references that cover the task's instances; None if there are none.
 
-    References made with another version of the simulator count as absent.
+    References made with another version of the simulator, or on instances that have changed since,
+    count as absent.
     """
     path = reference_path(task)
     if not path.is_file():
@@ -132,7 +134,13 @@ def stored_references(task: TaskSpec, simulator_version: str) -> TaskReferences 
         and all(getattr(references, name) == value for name, value in task.identity().items())
         and all(references.of(instance) is not None for instance in task.instance_indexes)
     )
-    return references if fits else None
+    if not fits:
+        return None
+    for instance, found in _instance_hashes(task).items():
+        entry = references.of(instance)
+        if entry is None or entry.instance_hash != found:
+            return None
+    return references
 
 
 def reference_jobs(root: Path, task: TaskSpec, facts: EnvFacts) -> list[Job]:
@@ -191,6 +199,7 @@ def _assemble(
 ) -> TaskReferences:
     """Average the random policy over its seeds, instance by instance."""
     entries = []
+    hashes = _instance_hashes(task)
     for position, record in enumerate(reference):
         values = [_metric(records[position], facts.metric) for records in random]
         mean = sum(values) / len(values)
@@ -199,6 +208,7 @@ def _assemble(
             InstanceReference(
                 instance=record.instance,
                 instance_id=record.instance_id,
+                instance_hash=hashes[record.instance],
                 random=mean,
                 random_standard_error=math.sqrt(variance / len(values)),
                 reference=_metric(record, facts.metric),
@@ -214,6 +224,19 @@ def _assemble(
         command=command,
         instances=tuple(entries),
     )
+
+
+def _instance_hashes(task: TaskSpec) -> dict[int, str]:
+    """Hash of each instance of a task."""
+    env = make_env(task)
+    try:
+        hashes = {}
+        for instance in task.instance_indexes:
+            env.reset(seed=instance, options={"instance": instance})
+            hashes[instance] = instance_hash(env)
+        return hashes
+    finally:
+        env.close()
 
 
 def _metric(record: EpisodeRecord, name: str) -> float:

@@ -14,7 +14,9 @@ from chipgym.experiments.runner import Run
 from chipgym.experiments.statistics import (
     Interval,
     bootstrap_interval,
+    iqm,
     performance_profile,
+    pooled,
     probability_of_improvement,
 )
 from chipgym.simulators.core.errors import SimulationError
@@ -22,7 +24,7 @@ from chipgym.simulators.core.errors import SimulationError
 __all__ = ["AgentSummary", "Summary", "summarise"]
 
 Scores = npt.NDArray[np.float64]
-PROFILE_POINTS = 121
+PROFILE_POINTS = 201
 
 
 @dataclass(frozen=True)
@@ -216,13 +218,16 @@ def _reference_agent(run: Run) -> str | None:
 
 
 def _thresholds(scores: list[list[Scores]]) -> Scores:
-    """Evenly spaced thresholds over what the scores span, without the far losers' tail."""
-    flat = np.concatenate([stratum.ravel() for strata in scores for stratum in strata])
-    flat = flat[~np.isnan(flat)]
-    if not len(flat):
+    """Evenly spaced thresholds over what the better half of the agents score."""
+    flat = [pooled(strata) for strata in scores]
+    flat = sorted((f for f in flat if len(f)), key=lambda f: -float(iqm(f)))
+    better = flat[: max(1, (len(flat) + 1) // 2)]
+    if not better:
         return np.linspace(0.0, 1.0, PROFILE_POINTS)
-    low = max(min(0.0, float(flat.min())), -0.5)
-    return np.linspace(low, max(1.0, float(flat.max())) * 1.02, PROFILE_POINTS)
+    low = min(float(values.min()) for values in better)
+    high = max(1.0, *(float(values.max()) for values in flat))
+    pad = 0.05 * max(high - low, 0.01)
+    return np.linspace(low - pad, high + pad, PROFILE_POINTS)
 
 
 def _profile(strata: list[Scores], thresholds: Scores) -> list[float]:

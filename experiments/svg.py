@@ -160,7 +160,8 @@ class Axes:
         """Draw a labelled vertical line."""
         f, x = self.frame, self.x(value)
         self.parts.append(f'<path class="level" d="M{x:.1f} {f.top}V{f.height - f.bottom:.1f}"/>')
-        self.text(x + 4, f.top + 9, text, "note")
+        late = x > f.left + 0.8 * f.inner_width
+        self.text(x - 4 if late else x + 4, f.top + 9, text, "note", "end" if late else "start")
 
 
 def svg(axes: Axes, label: str) -> str:

@@ -1,4 +1,4 @@
-"""State of N environments of one scenario: rows of plain arrays, loaded, stepped, copied, read back."""
+"""State of N environments of one scenario, as rows of plain arrays."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class SocBatch:
         self.trace_f = np.zeros((num_envs, rows, 5))
         self.cost_scale = np.ones((num_envs, len(TERMS)))
         self.obs = np.zeros((num_envs, self.layout.size), dtype=np.float32)
-        self.masks = np.zeros((num_envs, self.num_actions), dtype=np.bool_)
+        self.masks: npt.NDArray[np.bool_] = np.zeros((num_envs, self.num_actions), dtype=np.bool_)
         self.rewards = np.zeros(num_envs)
         self.terms = np.zeros((num_envs, len(TERMS)))
         self.done = np.zeros(num_envs, dtype=np.bool_)
@@ -102,7 +102,9 @@ class SocBatch:
     def load(self, row: int, instance: Instance) -> None:
         """Put a fresh instance into a row; `begin` brings it to its first decision."""
         if len(instance.workload) > self.apps.shape[1]:
-            raise InvalidValueError("instance", len(instance.workload), f"<= {self.apps.shape[1]} jobs")
+            raise InvalidValueError(
+                "instance", len(instance.workload), f"<= {self.apps.shape[1]} jobs"
+            )
         self.instances[row] = instance
         if self._stored is not instance.ki:
             self._store_static(int(self.static_row[row]), instance.ki, instance.kf)

@@ -74,54 +74,56 @@ def draw_instance(
     return generator.sample(rng)
 
 
-class SocSchedulingEnv(gym.Env[npt.NDArray[np.float32], np.int64]):
+class SocSchedulingEnv(gym.Env[Any, Any]):
     """Map the ready tasks of streaming jobs onto the processing elements of a heterogeneous SoC.
 
     ## Description
-    Jobs, each a graph of tasks, arrive over time. Whenever tasks are ready, the agent chooses one of
-    them and a processing element (PE), until none is left or it decides to wait; then time runs on to
-    the next event. A PE executes one task at a time without preemption, in the order of jobs; data
-    take time to move between PEs. The clock advances only between decisions. The model is that of DS3
-    in the clean event order.
+    Jobs, each a graph of tasks, arrive over time. Whenever tasks are ready, the agent chooses one
+    of them and a processing element (PE), until none is left or it decides to wait; then time runs
+    on to the next event. A PE executes one task at a time without preemption, in the order of jobs;
+    data take time to move between PEs. The clock advances only between decisions. The model is that
+    of DS3 in the clean event order.
 
     ## Action Space
-    `Discrete(R * P + 1)` for R slots and P PEs: action ``slot * P + pe`` assigns the ready task of a
-    slot, action ``R * P`` waits until the next event. In scenarios with explicit frequencies one
-    action for each operating point of each scalable cluster follows. `action_masks()` says which are
-    legal; an illegal one raises `InvalidValueError` and changes nothing.
+    `Discrete(R * P + 1)` for R slots and P PEs: action ``slot * P + pe`` assigns the ready task of
+    a slot, action ``R * P`` waits until the next event. In scenarios with explicit frequencies one
+    action for each operating point of each scalable cluster follows. `action_masks()` says which
+    are legal; an illegal one raises `InvalidValueError` and changes nothing.
 
     ## Observation Space
-    A flat `Box` of float32 with the fields ``pairs`` (R, P, 6), ``tasks`` (R, 7), ``pes`` (P, 6) and
-    ``globals`` (7); `observation_layout` names every element. Row ``slot * P + pe`` of ``pairs``
-    describes that action. Times are squashed to [0, 1).
+    A flat `Box` of float32 with the fields ``pairs`` (R, P, 6), ``tasks`` (R, 7), ``pes`` (P, 6)
+    and ``globals`` (7); `observation_layout` names every element. Row ``slot * P + pe`` of
+    ``pairs`` describes that action. Times are squashed to [0, 1).
 
     ## Rewards
-    Minus the growth of the objective's costs since the last decision, in units of what earliest task
-    first (ETF) needs on the same instance: an episode's return of -0.9 is 10 % better than ETF. The
-    default ``latency`` is minus the integral of the jobs in the system, which is the total latency.
-    `info["reward_terms"]` holds the terms.
+    Minus the growth of the objective's costs since the last decision, in units of what earliest
+    task first (ETF) needs on the same instance: an episode's return of -0.9 is 10 % better than
+    ETF. The default ``latency`` is minus the integral of the jobs in the system, which is the total
+    latency. `info["reward_terms"]` holds the terms.
 
     ## Starting State
     The first job has just arrived. Training instances come from `np_random`; test instances are a
     fixed list of 100, chosen by ``reset(options={"instance": k})`` or at random.
 
     ## Episode End
-    Terminated when all jobs of the episode are completed; truncated at the scenario's horizon, where it
-    has one. `info["metrics"]` then holds the metrics, with units in their names.
+    Terminated when all jobs of the episode are completed; truncated at the scenario's horizon,
+    where it has one. `info["metrics"]` then holds the metrics, with units in their names.
 
     ## Arguments
-    * `scenario`: name of a preset (`chipgym info chipgym/SocScheduling-v0` lists them) or a `Scenario`.
+    * `scenario`: name of a preset (`chipgym info chipgym/SocScheduling-v0` lists them) or a
+      `Scenario`.
     * `split`: ``"train"`` or ``"test"``.
-    * `objective`: ``latency``, ``makespan``, ``energy``, ``edp``, ``deadlines``, ``capped-latency``;
-      the scenario's own by default.
+    * `objective`: ``latency``, ``makespan``, ``energy``, ``edp``, ``deadlines``,
+      ``capped-latency``; the scenario's own by default.
     * `num_jobs`: jobs of an episode.
-    * `platform`, `applications`: names of shipped ones, paths of JSON files, or objects, instead of the
-      scenario's; given applications arrive in turn.
+    * `platform`, `applications`: names of shipped ones, paths of JSON files, or objects, instead of
+      the scenario's; given applications arrive in turn.
     * `render_mode`: ``"ansi"`` or ``"rgb_array"`` (a Gantt chart).
 
     ## Vectorized environment
-    ``gym.make_vec(id, num_envs=64, vectorization_mode="vector_entry_point")`` steps all environments in
-    one kernel call, bit for bit equal to the scalar environments; `autoreset_mode` is an argument.
+    ``gym.make_vec(id, num_envs=64, vectorization_mode="vector_entry_point")`` steps all
+    environments in one kernel call, bit for bit equal to the scalar environments;
+    `autoreset_mode` is an argument.
 
     ## Multi-agent
     ``chipgym.envs.soc_scheduling_v0``: one agent a PE cluster.
@@ -132,11 +134,11 @@ class SocSchedulingEnv(gym.Env[npt.NDArray[np.float32], np.int64]):
     ## References
     * Arda et al., DS3: A system-level domain-specific system-on-chip simulation framework, IEEE
       Transactions on Computers 2020.
-    * Sung et al., DeepSoCS: a neural scheduler for heterogeneous system-on-chip resource scheduling,
-      Electronics 2020.
+    * Sung et al., DeepSoCS: a neural scheduler for heterogeneous system-on-chip resource
+      scheduling, Electronics 2020.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": list(RENDER_MODES), "render_fps": 4}
+    metadata: dict[str, Any] = {"render_modes": list(RENDER_MODES), "render_fps": 4}
     form: ClassVar[str] = "scheduling"
     simulator_version = SIMULATOR_VERSION
 
@@ -168,7 +170,7 @@ class SocSchedulingEnv(gym.Env[npt.NDArray[np.float32], np.int64]):
         self._terms = [(i, name) for i, name in enumerate(TERMS) if self._batch.weights[i]]
         self.actions: list[int] = []
         self._finished = True
-        self.observation_space = self._batch.layout.space()
+        self.observation_space: spaces.Space[Any] = self._batch.layout.space()
         self.action_space = spaces.Discrete(self._batch.num_actions)
 
     @property
@@ -251,7 +253,7 @@ class SocSchedulingEnv(gym.Env[npt.NDArray[np.float32], np.int64]):
 
     def action_masks(self) -> npt.NDArray[np.bool_]:
         """Legal actions, bool, shape (actions,)."""
-        return self._batch.masks[0].copy()
+        return np.array(self._batch.masks[0])
 
     def schedule(self) -> dict[str, list[Any]]:
         """Tasks executed in the episode so far, in completion order, as columns."""
@@ -286,7 +288,9 @@ class SocSchedulingEnv(gym.Env[npt.NDArray[np.float32], np.int64]):
     def render(self) -> Any:
         """Return the schedule so far as text (``ansi``) or as a Gantt chart (``rgb_array``)."""
         if self.render_mode is None:
-            gym.logger.warn("render() without render_mode does nothing; gym.make(..., render_mode=…)")
+            gym.logger.warn(
+                "render() without render_mode does nothing; gym.make(..., render_mode=…)"
+            )
             return None
         from chipgym.envs.soc_scheduling.render import render_ansi, render_rgb
 
@@ -303,8 +307,8 @@ class SocTaskMappingEnv(SocSchedulingEnv):
     """Choose the processing element of each ready task, tasks in first-in first-out order.
 
     ## Description
-    The form of SoCRATES: of the ready tasks the first one is offered, the agent chooses its PE. Every
-    ready task is placed at once; there is no waiting. Everything else is as in
+    The form of SoCRATES: of the ready tasks the first one is offered, the agent chooses its PE.
+    Every ready task is placed at once; there is no waiting. Everything else is as in
     `chipgym/SocScheduling-v0`.
 
     ## Action Space
@@ -378,8 +382,8 @@ class SocTaskOrderingEnv(SocSchedulingEnv):
     * v0: first version.
 
     ## References
-    * Sung et al., DeepSoCS: a neural scheduler for heterogeneous system-on-chip resource scheduling,
-      Electronics 2020.
+    * Sung et al., DeepSoCS: a neural scheduler for heterogeneous system-on-chip resource
+      scheduling, Electronics 2020.
     """
 
     form = "ordering"

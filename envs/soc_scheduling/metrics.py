@@ -29,8 +29,8 @@ __all__ = ["episode_metrics", "episode_schedule"]
 def episode_metrics(batch: SocBatch, row: int) -> dict[str, float]:
     """Metrics of a row's episode so far.
 
-    ``cost_vs_etf`` is minus the episode's return: the objective in units of ETF's result on the same
-    instance; lower is better, 1 is ETF.
+    ``cost_vs_etf`` is minus the episode's return: the objective in units of ETF's result on the
+    same instance; lower is better, 1 is ETF.
     """
     si, sf = batch.si[row], batch.sf[row]
     jobs = batch.jobs[row, : batch.totals[row]]

@@ -1,8 +1,9 @@
 """PettingZoo form: one agent a PE cluster, claiming ready tasks for its own processing elements.
 
-At each decision all clusters act at once. A cluster claims one of the ready tasks for one of its PEs,
-or passes. A task that several claim goes where it is estimated to finish first (ties: the cluster
-listed first). If nobody claims anything, all wait until the next event. The reward is shared.
+At each decision all clusters act at once. A cluster claims one of the ready tasks for one of its
+PEs, or passes. A task that several claim goes where it is estimated to finish first (ties: the
+cluster listed first). If nobody claims anything, all wait until the next event. The reward is
+shared.
 """
 
 from __future__ import annotations
@@ -36,17 +37,17 @@ def env(**kwargs: Any) -> AECEnv[str, Any, Any]:
     return wrappers.OrderEnforcingWrapper(turns)
 
 
-class SocSchedulingParallelEnv(ParallelEnv[str, Observation, int]):
+class SocSchedulingParallelEnv(ParallelEnv[str, Observation, int]):  # type: ignore[misc]
     """Clusters of processing elements bid for ready tasks.
 
-    Agents are named ``cluster_0``, ``cluster_1``, … in the order of the platform; `cluster_names` gives
-    the clusters' names. All have spaces of the same size, padded to the largest cluster's P_max PEs:
-    observations are ``{"observation": float32 Box, "action_mask": int8}``, the Box having the fields of
-    `SocSchedulingEnv` restricted to the cluster's PEs; actions are ``Discrete(R * P_max + 1)`` for R slots, ``slot * P_max + k`` being a claim for the
-    cluster's k-th PE and ``R * P_max`` a pass. In scenarios with explicit frequencies the cluster's
-    operating points follow. The mask, also in ``infos[agent]``, says what is legal; passing is
-    masked where something must be assigned. Rewards, instances and metrics are those of
-    `SocSchedulingEnv`.
+    Agents are named ``cluster_0``, ``cluster_1``, … in the order of the platform; `cluster_names`
+    gives the clusters' names. All have spaces of the same size, padded to the largest cluster's
+    P_max PEs: observations are ``{"observation": float32 Box, "action_mask": int8}``, the Box
+    having the fields of `SocSchedulingEnv` restricted to the cluster's PEs; actions are
+    ``Discrete(R * P_max + 1)`` for R slots, ``slot * P_max + k`` being a claim for the cluster's
+    k-th PE and ``R * P_max`` a pass. In scenarios with explicit frequencies the cluster's operating
+    points follow. The mask, also in ``infos[agent]``, says what is legal; passing is masked where
+    something must be assigned. Rewards, instances and metrics are those of `SocSchedulingEnv`.
     """
 
     metadata: ClassVar[dict[str, Any]] = {
@@ -84,9 +85,7 @@ class SocSchedulingParallelEnv(ParallelEnv[str, Observation, int]):
             )
             for agent in self.possible_agents
         }
-        self.action_spaces = {
-            agent: spaces.Discrete(self._count) for agent in self.possible_agents
-        }
+        self.action_spaces = {agent: spaces.Discrete(self._count) for agent in self.possible_agents}
 
     def observation_space(self, agent: str) -> spaces.Dict:
         """Return the space of an agent's observations."""
@@ -155,7 +154,9 @@ class SocSchedulingParallelEnv(ParallelEnv[str, Observation, int]):
         passing = self._slots * self._width
         for agent in self.agents:
             if agent not in actions:
-                raise InvalidValueError("actions", sorted(actions), f"one for each of {self.agents}")
+                raise InvalidValueError(
+                    "actions", sorted(actions), f"one for each of {self.agents}"
+                )
             action = int(actions[agent])
             if not 0 <= action < len(masks[agent]) or not masks[agent][action]:
                 legal = np.flatnonzero(masks[agent]).tolist()
@@ -199,7 +200,7 @@ class SocSchedulingParallelEnv(ParallelEnv[str, Observation, int]):
     def _observe(self, observation: npt.NDArray[np.float32]) -> dict[str, Observation]:
         parts = self._env.observation_layout.split(observation)
         masks = self._masks()
-        observations = {}
+        observations: dict[str, Observation] = {}
         for agent in self.agents:
             own = self._own[agent]
             seen = self.layout.empty()

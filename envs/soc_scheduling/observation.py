@@ -1,8 +1,8 @@
 """What an agent sees: four declared fields, written by one kernel.
 
-Times are squashed to [0, 1) by ``x / (x + scale)``, the scale being the typical time of a job alone on
-the platform, so every comparison between times survives. Nothing that a scheduler could not know is
-shown: noisy execution times appear as their table times, failures only once they have happened.
+Times are squashed to [0, 1) by ``x / (x + scale)``, the scale being the typical time of a job alone
+on the platform, so every comparison between times survives. Nothing that a scheduler could not know
+is shown: noisy execution times appear as their table times, failures only once they have happened.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 
 from chipgym.envs.core.fields import Column, Field, ObservationLayout
 from chipgym.simulators.core.numba import kernel
-from chipgym.simulators.soc.kernel import delays, task_row, wait_allowed
+from chipgym.simulators.soc.kernel import wait_allowed
 from chipgym.simulators.soc.layout import (
     AVAILABLE,
     DEADLINE,
@@ -47,6 +47,7 @@ from chipgym.simulators.soc.layout import (
     TASK_READY,
     TASK_START,
 )
+from chipgym.simulators.soc.tasks import delays, task_row
 
 __all__ = ["build_layout", "estimate_row", "observe", "ready_position"]
 
@@ -113,7 +114,7 @@ def _squash(value: float, scale: float) -> float:
 
 @kernel
 def ready_position(ki: Any, kf: Any, si: Any, slot: int) -> int:
-    """Position in the ready list of what a slot shows: ready tasks that some working PE supports."""
+    """Ready-list position of what a slot shows: tasks that some working PE supports."""
     if si[S_FAILED] == 0:
         return slot if slot < si[S_READY] else -1
     shown = -1
@@ -132,7 +133,8 @@ def ready_position(ki: Any, kf: Any, si: Any, slot: int) -> int:
 def slowdown_of(ki: Any, kf: Any, si: Any, p: int) -> float:
     """Highest over present frequency of a PE."""
     cluster = ki[ki[PE_CLUSTER] + p]
-    return kf[ki[SLOWDOWN] + cluster * ki[K_OPPS] + si[si[OPP] + cluster]]
+    slowdown: float = kf[ki[SLOWDOWN] + cluster * ki[K_OPPS] + si[si[OPP] + cluster]]
+    return slowdown
 
 
 @kernel
@@ -146,7 +148,7 @@ def estimate_row(
     """
     row = task_row(ki, si, task)
     now = sf[F_NOW]
-    best = np.inf
+    best: float = np.inf
     delays(ki, kf, si, sf, task, delay_us)
     for p in range(ki[K_PES]):
         if si[si[FAILED] + p]:
@@ -177,9 +179,7 @@ def _observe_tasks(
         if position < 0:
             break
         task = si[si[READY] + position]
-        best = estimate_row(
-            ki, kf, si, sf, task, exec_us[used], delay_us[used], finish_us[used]
-        )
+        best = estimate_row(ki, kf, si, sf, task, exec_us[used], delay_us[used], finish_us[used])
         scratch[3 * num_slots, used] = best
         best_of_all = min(best_of_all, best)
         slot = task // si[S_APP_TASKS]
@@ -231,8 +231,8 @@ def observe(
 ) -> None:
     """Write a flat float32 observation.
 
-    `scratch` is float64 of shape (3 R + 1, max(P, R)); afterwards its first R rows hold the estimated
-    finishes of the tasks shown.
+    `scratch` is float64 of shape (3 R + 1, max(P, R)); afterwards its first R rows hold the
+    estimated finishes of the tasks shown.
     """
     pes = ki[K_PES]
     now = sf[F_NOW]

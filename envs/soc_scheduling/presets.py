@@ -1,13 +1,13 @@
 """The scenarios, one table to be read like a menu.
 
 Every scenario draws its training instances from the environment's generator and has a fixed list of
-test instances. Rates are chosen where scheduling matters: jobs arrive faster than one leaves, so that
-several compete for the platform, but not so fast that every scheduler drowns.
+test instances. Rates are chosen where scheduling matters: jobs arrive faster than one leaves, so
+that several compete for the platform, but not so fast that every scheduler drowns.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from chipgym.simulators.soc.arrivals import (
     ApplicationMix,
@@ -75,7 +75,7 @@ class Scenario:
     platform: str = "ds3-16pe"
     num_jobs: int = 20
     num_slots: int = 8
-    options: SocOptions = SocOptions()
+    options: SocOptions = field(default_factory=SocOptions)
     objective: str = "latency"
     deadline_factor: float | None = None
     power_cap_w: float | None = None
@@ -85,7 +85,12 @@ class Scenario:
 
 def _single(name: str, gap_us: float, description: str, **changes: object) -> Scenario:
     return Scenario(
-        name, description, (name,), ONE, Poisson(gap_us), **changes  # type: ignore[arg-type]
+        name,
+        description,
+        (name,),
+        ONE,
+        Poisson(gap_us),
+        **changes,  # type: ignore[arg-type]
     )
 
 
@@ -97,7 +102,7 @@ def _six(name: str, gap_us: float, description: str, **changes: object) -> Scena
 _ALL = (
     Scenario(
         "toy",
-        "One job of two independent tasks on two PEs: the optimum is 3 µs, earliest task first 4 µs",
+        "One job of two independent tasks on two PEs: optimum 3 µs, earliest task first 4 µs",
         ("toy",),
         ONE,
         FixedGap(0),
@@ -116,7 +121,7 @@ _ALL = (
     ),
     Scenario(
         "canonical-fixed",
-        "Ten jobs of the 10-task HEFT graph, one every 25 µs: the stream with a known clairvoyant bound",
+        "Ten jobs of the 10-task HEFT graph, one every 25 µs, with a known clairvoyant bound",
         ("canonical",),
         ONE,
         FixedGap(25),
@@ -157,7 +162,7 @@ _ALL = (
     _six("six-app-high", 30, "Six applications, 33 jobs per ms: near saturation"),
     Scenario(
         "six-app-fixed",
-        "Twelve jobs, the six applications in turn, one every 30 µs: a clairvoyant solver finds 13 %",
+        "Twelve jobs, the six applications in turn, one every 30 µs: 13 % better is possible",
         SIX_APPS,
         RoundRobin(6),
         FixedGap(30),
@@ -167,13 +172,17 @@ _ALL = (
         "bursty",
         50,
         "Six applications in bursts: a job every 15 µs for 500 µs, then every 120 µs for 1000 µs",
-        arrivals=Bursty(
-            calm_gap_us=120, burst_gap_us=15, calm_us=1000, burst_us=500
-        ),
+        arrivals=Bursty(calm_gap_us=120, burst_gap_us=15, calm_us=1000, burst_us=500),
     ),
-    _six("noise-10", 50, "six-app-mid, execution times 10 % noisy", options=SocOptions(noise_std=0.1)),
-    _six("noise-30", 50, "six-app-mid, execution times 30 % noisy", options=SocOptions(noise_std=0.3)),
-    _six("noise-50", 50, "six-app-mid, execution times 50 % noisy", options=SocOptions(noise_std=0.5)),
+    _six(
+        "noise-10", 50, "six-app-mid, execution times 10 % noisy", options=SocOptions(noise_std=0.1)
+    ),
+    _six(
+        "noise-30", 50, "six-app-mid, execution times 30 % noisy", options=SocOptions(noise_std=0.3)
+    ),
+    _six(
+        "noise-50", 50, "six-app-mid, execution times 50 % noisy", options=SocOptions(noise_std=0.5)
+    ),
     _six(
         "pe-failure",
         60,

@@ -13,7 +13,7 @@ from chipgym.envs.soc_scheduling.generator import Instance
 from chipgym.envs.soc_scheduling.observation import estimate_row, ready_position, slowdown_of
 from chipgym.envs.soc_scheduling.stepping import MAPPING, ORDERING, SCHEDULING
 from chipgym.simulators.core.numba import kernel
-from chipgym.simulators.soc.kernel import task_row, wait_allowed
+from chipgym.simulators.soc.kernel import wait_allowed
 from chipgym.simulators.soc.layout import (
     AVAILABLE,
     EXEC,
@@ -31,6 +31,7 @@ from chipgym.simulators.soc.layout import (
     SLOT_JOB,
     TABLE_PE,
 )
+from chipgym.simulators.soc.tasks import task_row
 
 __all__ = ["SocProblem", "view_problem"]
 
@@ -89,7 +90,7 @@ class SocProblem:
     instance: Instance
 
     def encode(self, slot: int, pe: int) -> int:
-        """Return the action that assigns the task of a slot to a PE, as far as the form says both."""
+        """Return the action that puts a slot's task on a PE, as far as the form says both."""
         if self.form == MAPPING:
             return pe
         return slot if self.form == ORDERING else slot * self.num_pes + pe
@@ -108,7 +109,7 @@ def _fill(
     pair_floats: Any,
     pe_floats: Any,
 ) -> int:
-    """Fill the arrays of a view and return n; ``ints[4, 0]`` receives whether waiting is allowed."""
+    """Fill a view's arrays and return n; ``ints[4, 0]`` says whether waiting is allowed."""
     pes = ki[K_PES]
     used = 0
     exec_now = np.empty(pes)
@@ -125,9 +126,7 @@ def _fill(
         ints[3, used] = ki[ki[TABLE_PE] + row]
         task_floats[0, used] = kf[ki[RANK] + row]
         task_floats[1, used] = kf[ki[MEAN_EXEC] + row]
-        estimate_row(
-            ki, kf, si, sf, task, exec_now, pair_floats[2, used], pair_floats[1, used]
-        )
+        estimate_row(ki, kf, si, sf, task, exec_now, pair_floats[2, used], pair_floats[1, used])
         for p in range(pes):
             failed = si[si[FAILED] + p] != 0
             pair_floats[0, used, p] = np.inf if failed else kf[ki[EXEC] + row * pes + p]
@@ -151,9 +150,7 @@ def view_problem(batch: SocBatch, row: int) -> SocProblem:
     si, sf = batch.si[row], batch.sf[row]
     static = batch.static_row[row]
     total = int(batch.totals[row])
-    n = _fill(
-        batch.ki[static], batch.kf[static], si, sf, slots, total, ints, tasks, pairs, per_pe
-    )
+    n = _fill(batch.ki[static], batch.kf[static], si, sf, slots, total, ints, tasks, pairs, per_pe)
     instance = batch.instances[row]
     assert instance is not None
     scheduling = batch.form == SCHEDULING

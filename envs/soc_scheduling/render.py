@@ -45,7 +45,10 @@ def bars_of(batch: SocBatch, row: int) -> list[Bar]:
     """Completed and executing tasks of a row's episode."""
     schedule = episode_schedule(batch, row)
     columns = ("job", "app", "task", "pe", "start_us", "finish_us")
-    bars = [Bar(*values, running=False) for values in zip(*(schedule[c] for c in columns), strict=True)]
+    bars = [
+        Bar(job, app, task, pe, start, finish, running=False)
+        for job, app, task, pe, start, finish in zip(*(schedule[c] for c in columns), strict=True)
+    ]
     state = state_views(batch.si[row], batch.sf[row])
     size = int(batch.si[row, S_APP_TASKS])
     now = float(batch.sf[row, F_NOW])
@@ -112,7 +115,7 @@ def render_rgb(instance: Instance, batch: SocBatch, row: int) -> npt.NDArray[np.
         ) from error
     height = 1.9 + 0.26 * batch.num_pes
     figure = Figure(figsize=(12, height), dpi=100, layout="constrained")
-    canvas = FigureCanvasAgg(figure)
+    canvas: Any = FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     _draw(axes, instance, batch, row)
     canvas.draw()
@@ -164,5 +167,9 @@ def _draw(axes: Any, instance: Instance, batch: SocBatch, row: int) -> None:
     ]
     handles.append(Patch(facecolor="0.6", hatch="//", alpha=0.5, label="executing"))
     axes.figure.legend(
-        handles=handles, loc="outside lower center", ncols=min(len(handles), 7), fontsize=8, frameon=False
+        handles=handles,
+        loc="outside lower center",
+        ncols=min(len(handles), 7),
+        fontsize=8,
+        frameon=False,
     )

@@ -1,9 +1,9 @@
 """Rewards: named terms that are never positive and add up over an episode to minus a metric.
 
-Each term is minus the growth of a cost since the last decision, in units of what earliest task first
-(ETF) needs on the same instance. An episode's return of -0.9 under ``latency`` therefore says: 10 % less
-total job latency than ETF. The latency term is minus the integral of the number of jobs in the system,
-which by Little's law is the total latency.
+Each term is minus the growth of a cost since the last decision, in units of what earliest task
+first (ETF) needs on the same instance. An episode's return of -0.9 under ``latency`` therefore
+says: 10 % less total job latency than ETF. The latency term is minus the integral of the number of
+jobs in the system, which by Little's law is the total latency.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from chipgym.simulators.soc.layout import (
     S_MISSES,
 )
 
-__all__ = ["OBJECTIVES", "TERMS", "costs", "cost_scales", "term_weights"]
+__all__ = ["OBJECTIVES", "TERMS", "cost_scales", "costs", "term_weights"]
 
 # The costs that an objective may weigh, with what they stand for.
 TERMS: dict[str, str] = {

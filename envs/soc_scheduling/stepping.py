@@ -1,8 +1,8 @@
 """One decision of many environments at once: the kernel under the scalar and the vector form.
 
-An action under the scheduling form is ``slot * P + pe``, or R * P to wait, or beyond that one of the
-operating points (clusters in order, points in order). Under the mapping form it is a PE for the first
-ready task, under the ordering form a slot whose task goes where it finishes first.
+An action under the scheduling form is ``slot * P + pe``, or R * P to wait, or beyond that one of
+the operating points (clusters in order, points in order). Under the mapping form it is a PE for the
+first ready task, under the ordering form a slot whose task goes where it finishes first.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from chipgym.simulators.soc.kernel import (
     commit,
     defer,
     set_operating_point,
-    task_row,
     wait_allowed,
 )
 from chipgym.simulators.soc.layout import (
@@ -34,8 +33,9 @@ from chipgym.simulators.soc.layout import (
     READY,
     REQUESTED_OPP,
 )
+from chipgym.simulators.soc.tasks import task_row
 
-__all__ = ["FORMS", "begin_batch", "num_actions", "step_batch"]
+__all__ = ["FORMS", "begin_batch", "step_batch"]
 
 SCHEDULING, MAPPING, ORDERING = range(3)
 FORMS = {"scheduling": SCHEDULING, "mapping": MAPPING, "ordering": ORDERING}
@@ -99,7 +99,14 @@ def _apply(
     position = ready_position(ki, kf, si, slot)
     finish_us = scratch[0]
     estimate_row(
-        ki, kf, si, sf, si[si[READY] + position], scratch[1, :pes], scratch[2, :pes], finish_us[:pes]
+        ki,
+        kf,
+        si,
+        sf,
+        si[si[READY] + position],
+        scratch[1, :pes],
+        scratch[2, :pes],
+        finish_us[:pes],
     )
     if form == ORDERING:
         pe = np.argmin(finish_us[:pes])
@@ -204,7 +211,15 @@ def step_batch(
         more = _apply(form, num_slots, actions[n], kin, kfn, sin, sfn, scratch)
         if not more or ready_position(kin, kfn, sin, 0) < 0:
             status = advance(
-                kin, kfn, sin, sfn, apps[n, :total], gaps[n, :total], jobs[n], trace_i[n], trace_f[n]
+                kin,
+                kfn,
+                sin,
+                sfn,
+                apps[n, :total],
+                gaps[n, :total],
+                jobs[n],
+                trace_i[n],
+                trace_f[n],
             )
             done[n] = status != DECISION
         else:

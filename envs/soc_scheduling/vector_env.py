@@ -50,8 +50,9 @@ class SocSchedulingVectorEnv(VectorEnv[Any, Any, Any]):
 
     Notes
     -----
-    Row i seeded with ``seed + i`` goes through the same bits as a scalar environment reset with that
-    seed. Under ``NextStep`` the step after an episode's end resets the row and ignores its action.
+    Row i seeded with ``seed + i`` goes through the same bits as a scalar environment reset with
+    that seed. Under ``NextStep`` the step after an episode's end resets the row and ignores its
+    action.
     """
 
     metadata: dict[str, Any] = {"autoreset_mode": AutoresetMode.NEXT_STEP, "render_modes": []}

@@ -48,8 +48,8 @@ def _describe(env_id: str, scenario: str | None) -> tuple[dict[str, Any], str]:
     document = {
         "env": env_id,
         "scenario": scenario,
-        "observation_space": str(env.observation_space),
-        "action_space": str(env.action_space),
+        "observation_space": _space(env.observation_space),
+        "action_space": _space(env.action_space),
         "primary_metric": facts.metric,
         "lower_is_better": facts.lower_is_better,
         "reference_policy": facts.reference_policy,
@@ -63,3 +63,10 @@ def _describe(env_id: str, scenario: str | None) -> tuple[dict[str, Any], str]:
     }
     env.close()
     return document, inspect.getdoc(type(base)) or ""
+
+
+def _space(space: Any) -> str:
+    """A space in one line; the bounds of a large box are left to the observation fields."""
+    if space.shape and len(str(space)) > 100:
+        return f"{type(space).__name__}{tuple(space.shape)}, {space.dtype}"
+    return str(space)

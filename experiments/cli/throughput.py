@@ -49,6 +49,7 @@ def _table(document: dict[str, Any]) -> Table:
     table.add_column("what")
     table.add_column("median", justify="right")
     table.add_column("best", justify="right")
+    table.add_column("per CPU s", justify="right")
     table.add_column("unit")
     table.add_column("against plain Python", justify="right")
     for name, row in document["simulator"].items():
@@ -63,15 +64,18 @@ def _table(document: dict[str, Any]) -> Table:
     training = document["training"]
     frames = f"{training['frames_per_s']:,.0f}"
     share = f"{training['environment_share']:.1%}"
-    table.add_row(f"training, {training['algorithm']}", frames, "", "frames/s")
-    table.add_row("  time in the environment", share, "", "of the training")
+    per_cpu_s = f"{training['frames_per_cpu_s']:,.0f}"
+    table.add_row(f"training, {training['algorithm']}", frames, "", per_cpu_s, "frames/s")
+    table.add_row("  time in the environment", share, "", "", "of the training")
     for row in document["linearity"]["streams"]:
-        time = f"{row['us_per_task']:.3f}"
-        table.add_row(f"ETF, {row['jobs']:,} jobs", time, "", "µs/task")
+        time = f"{row['cpu_us_per_task']:.3f}"
+        table.add_row(f"ETF, {row['jobs']:,} jobs", time, "", "", "µs of CPU per task")
     for row in document["memory"]["streams"]:
-        table.add_row(f"memory, {row['jobs']:,} jobs", f"{row['peak_mib']:,.1f}", "", "MiB peak")
+        peak = f"{row['peak_mib']:,.1f}"
+        table.add_row(f"memory, {row['jobs']:,} jobs", peak, "", "", "MiB peak")
     return table
 
 
 def _add_rate(table: Table, what: str, rate: dict[str, float], unit: str, ratio: str = "") -> None:
-    table.add_row(what, f"{rate['median']:,.0f}", f"{rate['best']:,.0f}", unit, ratio)
+    numbers = (f"{rate[name]:,.0f}" for name in ("median", "best", "per_cpu_s"))
+    table.add_row(what, *numbers, unit, ratio)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from chipgym.experiments.curves import learning_curves
+from chipgym.experiments.environments import make_env
 from chipgym.experiments.plots import (
     gantt,
     interval_chart,
@@ -22,6 +23,9 @@ from chipgym.leaderboards.schema import EpisodeRecord
 from chipgym.simulators.core.files import write_text
 
 __all__ = ["render_report", "write_report"]
+
+NEAR = 0.1
+"""Distance in score from the reference within which methods are shown enlarged."""
 
 
 def write_report(run: Run, summary: Summary, path: Path) -> None:
@@ -89,8 +93,17 @@ def _ranking(run: Run, summary: Summary) -> str:
         "1 is better. Interquartile mean with a 95 % stratified bootstrap interval over seeds and "
         "instances.</p>"
         f"<div class='scroll'><table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody>"
-        f"</table></div>{excluded}{interval_chart(summary)}"
+        f"</table></div>{excluded}{interval_chart(summary)}{_near_reference(summary)}"
     )
+
+
+def _near_reference(summary: Summary) -> str:
+    """The interval chart again for the methods near the reference, if the axis hides them."""
+    values = [agent.iqm.value for agent in summary.agents if math.isfinite(agent.iqm.value)]
+    near = [value for value in values if abs(value - 1.0) < NEAR]
+    if len(near) < 2 or len(near) == len(values):
+        return ""
+    return f"<h3>Near the reference</h3>{interval_chart(summary, near=NEAR)}"
 
 
 def _ranking_row(rank: int, agent: AgentSummary, labels: list[str], trained: bool) -> str:
@@ -152,8 +165,22 @@ def _episode(run: Run, result: JobResult) -> str:
     title = f"{result.agent} on {result.task}, instance {record.instance_id}"
     return (
         f"<h3>{escape(title)}: {escape(metric)} {record.metrics[metric] or math.nan:,.1f}</h3>"
-        + gantt(record.schedule, title)
+        + gantt(record.schedule, title, *_names(run, record))
     )
+
+
+def _names(run: Run, record: EpisodeRecord) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names of the processing elements and applications of a record's instance, if any."""
+    task = next(task for task in run.suite.tasks if task.label == record.task)
+    env = make_env(task)
+    try:
+        env.reset(seed=record.instance, options={"instance": record.instance})
+        instance: Any = getattr(env.unwrapped, "instance", None)
+        platform = getattr(instance, "platform", None)
+        applications = getattr(instance, "applications", ())
+        return tuple(getattr(platform, "pe_names", ())), tuple(a.name for a in applications)
+    finally:
+        env.close()
 
 
 def _provenance(run: Run) -> str:

@@ -145,7 +145,7 @@ def _simulator(effort: Effort) -> dict[str, Any]:
         results[scheduler] = {
             "tasks_per_s": fast.document(),
             "reference_tasks_per_s": slow.document(),
-            "ratio_to_reference": round(fast.median / slow.median, 1),
+            "ratio_to_reference": round(fast.per_cpu_s / slow.per_cpu_s, 1),
         }
     return results
 
@@ -173,12 +173,14 @@ def _tick_orders(effort: Effort) -> dict[str, Any]:
 
 
 def _linearity(effort: Effort) -> dict[str, Any]:
-    """Time per task for streams of growing length."""
+    """CPU time per task for streams of growing length."""
     rows = []
     for jobs in effort.long_jobs:
         rate = _simulation_rate(jobs, effort.repeats)
-        rows.append({"jobs": jobs, "tasks": rate.work, "us_per_task": round(rate.us_per_unit, 4)})
-    times = [row["us_per_task"] for row in rows]
+        rows.append(
+            {"jobs": jobs, "tasks": rate.work, "cpu_us_per_task": round(rate.us_per_unit, 4)}
+        )
+    times = [row["cpu_us_per_task"] for row in rows]
     return {"streams": rows, "longest_to_shortest": round(times[-1] / times[0], 3)}
 
 

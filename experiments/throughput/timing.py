@@ -14,13 +14,15 @@ __all__ = ["Rate", "measure_rate"]
 
 @dataclass(frozen=True)
 class Rate:
-    """Work done per second of wall time.
+    """Work done per second.
 
     Attributes
     ----------
     median, best : float
-        Over the repeats. The median is what to expect; the best is the least disturbed by whatever
-        else the machine does.
+        Per second of wall time, over the repeats.
+    per_cpu_s : float
+        Median per second of CPU time of this process. On an idle machine it equals the median of a
+        single-threaded action; on a shared one it is what the action would reach alone.
     repeats : int
     work : int
         Units of work in one repeat.
@@ -28,22 +30,20 @@ class Rate:
 
     median: float
     best: float
+    per_cpu_s: float
     repeats: int
     work: int
 
     @property
     def us_per_unit(self) -> float:
-        """Median time of a unit of work in µs."""
-        return 1e6 / self.median
+        """CPU time of a unit of work in µs."""
+        return 1e6 / self.per_cpu_s
 
     def document(self) -> dict[str, float]:
         """Return the numbers as JSON, rates to four digits."""
-        return {
-            "median": float(f"{self.median:.4g}"),
-            "best": float(f"{self.best:.4g}"),
-            "repeats": self.repeats,
-            "work": self.work,
-        }
+        rates = {"median": self.median, "best": self.best, "per_cpu_s": self.per_cpu_s}
+        rounded = {name: float(f"{rate:.4g}") for name, rate in rates.items()}
+        return rounded | {"repeats": self.repeats, "work": self.work}
 
 
 def measure_rate(action: Callable[[], int], repeats: int, warm_up: int = 1) -> Rate:
@@ -52,7 +52,7 @@ def measure_rate(action: Callable[[], int], repeats: int, warm_up: int = 1) -> R
     Parameters
     ----------
     action : callable
-        Does the work and returns how many units it did.
+        Does the work, in this thread, and returns how many units it did.
     repeats : int
         Measured calls, at least one.
     warm_up : int
@@ -61,9 +61,10 @@ def measure_rate(action: Callable[[], int], repeats: int, warm_up: int = 1) -> R
     check_range("repeats", repeats, 1)
     for _ in range(warm_up):
         action()
-    rates, work = [], 0
+    wall, cpu, work = [], [], 0
     for _ in range(repeats):
-        begin = time.perf_counter()
+        begin, cpu_begin = time.perf_counter(), time.process_time()
         work = action()
-        rates.append(work / (time.perf_counter() - begin))
-    return Rate(statistics.median(rates), max(rates), repeats, work)
+        wall.append(work / (time.perf_counter() - begin))
+        cpu.append(work / (time.process_time() - cpu_begin))
+    return Rate(statistics.median(wall), max(wall), statistics.median(cpu), repeats, work)

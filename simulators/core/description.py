@@ -9,8 +9,8 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from chipgym.simulators.core.errors import FileFormatError, InvalidValueError
-from chipgym.simulators.core.hashing import content_hash
 from chipgym.simulators.core.files import read_json, write_json
+from chipgym.simulators.core.hashing import content_hash
 
 __all__ = ["Description"]
 
@@ -38,7 +38,8 @@ class Description(BaseModel):
         Raises
         ------
         InvalidValueError
-            A field is missing, unknown or out of range; the field, the value and the rule are named.
+            A field is missing, unknown or out of range; the field, the value and the rule are
+            named.
         """
         try:
             return cls.model_validate(document)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 __all__ = [
     "ChipGymError",
@@ -39,7 +40,7 @@ class InvalidValueError(ChipGymError):
         self.allowed = allowed
         super().__init__(f"{field} = {value!r} is not allowed; allowed: {allowed}")
 
-    def __reduce__(self) -> tuple[type, tuple[str, object, str]]:
+    def __reduce__(self) -> tuple[type, tuple[Any, ...]]:
         return type(self), (self.field, self.value, self.allowed)
 
 
@@ -57,7 +58,7 @@ class UnknownNameError(InvalidValueError):
             f"{value!r} is not a {field}{place}; {hint}Known: {', '.join(self.known) or 'none'}",
         )
 
-    def __reduce__(self) -> tuple[type, tuple[object, ...]]:
+    def __reduce__(self) -> tuple[type, tuple[Any, ...]]:
         return type(self), (self.field, self.value, self.known, self.where)
 
 
@@ -77,7 +78,9 @@ class SimulationError(ChipGymError):
     """A simulation cannot go on: the instance admits no progress."""
 
 
-def lookup_error(field: str, value: object, known: Iterable[str], where: str = "") -> UnknownNameError:
+def lookup_error(
+    field: str, value: object, known: Iterable[str], where: str = ""
+) -> UnknownNameError:
     """Return (not raise) the error for an unknown name."""
     return UnknownNameError(field, value, known, where)
 

@@ -51,6 +51,6 @@ def keyed_exponential(key: int, a: int, b: int) -> float:
 
 @kernel
 def next_below(state: Any, bound: int) -> int:
-    """Next draw from 0…bound-1 of the sequential generator whose state is the uint64 ``state[0]``."""
+    """Next draw from 0…bound-1 of the generator whose state is the uint64 ``state[0]``."""
     state[0] = state[0] + GOLDEN_GAMMA
     return int(mix64(state[0]) % np.uint64(bound))

@@ -1,11 +1,11 @@
 """Memory layout of the clean-order kernel: flat buffers with their own tables of contents.
 
-Two buffers (``ki`` int64, ``kf`` float64) hold what never changes in a run, two (``si``, ``sf``) hold
-the state. Flat buffers make a state one object to copy, pickle, stack and resume, and make a call from
-kernel to kernel cheap: structures of many arrays cost more to pass than to use. Each integer buffer
-begins with counters and then with the offset of every field, so field F of the state, element i, is
-``si[si[F] + i]`` (integers) or ``sf[si[F] + i]`` (floats), and ``ki[ki[F] + i]`` or ``kf[ki[F] + i]`` of
-the static part. `named_views` gives the same fields by name to Python.
+Two buffers (``ki`` int64, ``kf`` float64) hold what never changes in a run, two (``si``, ``sf``)
+hold the state. Flat buffers make a state one object to copy, pickle, stack and resume, and make a
+call from kernel to kernel cheap: structures of many arrays cost more to pass than to use. Each
+integer buffer begins with counters and then with the offset of every field, so field F of the
+state, element i, is ``si[si[F] + i]`` (integers) or ``sf[si[F] + i]`` (floats), and ``ki[ki[F] +
+i]`` or ``kf[ki[F] + i]`` of the static part. `named_views` gives the same fields by name to Python.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ S_FAILED = 26
 F_NOW, F_NEXT_INJECTION, F_AREA, F_ENERGY, F_LATENCY, F_MAKESPAN, F_NEXT_SAMPLE = range(7)
 F_NEXT_THERMAL, F_CAP_EXCESS, F_PEAK, F_FLIGHT_SUM, F_LAST_THERMAL, F_POWER = range(7, 13)
 
-# Static fields: A applications, T task rows, E edges, P PEs, C clusters, O operating points, N cores,
-# R trips. Times in us at the highest frequency, delays in whole us.
+# Static fields: A applications, T task rows, E edges, P PEs, C clusters, O operating points, N
+# cores, R trips. Times in us at the highest frequency, delays in whole us.
 (
     TASK_PTR,
     PRED_PTR,
@@ -113,7 +113,8 @@ STATIC_FIELDS = (
     ("thermal_b", "f", "5 C+2"),  # for one thermal step
 )
 
-# State fields: J job slots, M tasks a slot; a task instance is numbered slot * M + task. Times in us.
+# State fields: J job slots, M tasks a slot; a task instance is numbered slot * M + task. Times in
+# us.
 (
     SLOT_JOB,
     SLOT_APP,

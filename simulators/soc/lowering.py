@@ -48,7 +48,7 @@ class SocTables(NamedTuple):
 
 
 class PowerTables(NamedTuple):
-    """Frequencies, power and thermal arrays: C clusters, O operating points, F profiles, N cores."""
+    """Frequencies, power, thermal arrays: C clusters, O operating points, N cores."""
 
     num_opps: Ints  # (C,)
     frequency_mhz: Floats  # (C, O)
@@ -112,7 +112,7 @@ def _mean_inverse_bandwidth(platform: Platform) -> float:
 def mean_costs(
     platform: Platform, application: Application
 ) -> tuple[Floats, dict[tuple[int, int], float]]:
-    """Return HEFT's mean execution time of each task and mean communication time of each edge (µs)."""
+    """Return HEFT's mean execution time of each task and communication time of each edge, µs."""
     times = execution_times(platform, application)
     finite = np.isfinite(times)
     mean_exec = np.where(finite, times, 0.0).sum(axis=1) / finite.sum(axis=1)

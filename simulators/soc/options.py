@@ -111,7 +111,7 @@ class SocOptions:
 
     def _check_compatibility(self) -> None:
         """Refuse what the reference simulators do not model."""
-        plain = {"noise_std": 0.0, "mtbf_us": None, "thermal": False, "throttle": False}
+        plain: dict[str, object] = {"noise_std": 0.0, "mtbf_us": None, "thermal": False}
         if self.order == "ds3gym":
             del plain["noise_std"]
             plain |= {"communication": "pe_to_pe", "governor": "performance", "warmup_us": 0.0}

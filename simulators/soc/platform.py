@@ -71,14 +71,14 @@ class Cluster(Description):
         profiled = [profile.frequency_mhz for profile in self.power_profiles]
         if profiled != sorted(set(profiled)) or not set(profiled) <= set(frequencies):
             raise ValueError(
-                f"power_profiles of {self.name} must rise in frequency_mhz and name operating points"
+                f"power_profiles of {self.name} must rise in frequency_mhz, at operating points"
             )
         if profiled and profiled[-1] < frequencies[-1]:
             raise ValueError(f"power_profiles of {self.name} must cover its highest frequency")
         for profile in self.power_profiles:
             if len(profile.power_w) != self.num_pes:
                 raise ValueError(
-                    f"power_profiles of {self.name} need one power_w per busy core (1…{self.num_pes})"
+                    f"power_profiles of {self.name} need {self.num_pes} power_w, one per busy core"
                 )
         return self
 
@@ -107,8 +107,8 @@ class PowerModel(Description):
 
     Leakage of one core is ``scale/4 * V * (c1 * K**2 * exp(-c2 / K) + igate)`` watts with V in volt
     and K in kelvin. Temperatures of five hotspots follow ``T' = A (T - ambient) + B P + ambient``
-    every `thermal_fit_step_us`, with P = (memory, GPU, clusters) in watts. Source: Arda et al., DS3,
-    IEEE Transactions on Computers 2020, section 3.3, constants of its public implementation.
+    every `thermal_fit_step_us`, with P = (memory, GPU, clusters) in watts. Source: Arda et al.,
+    DS3, IEEE Transactions on Computers 2020, section 3.3, constants of its public implementation.
     """
 
     leakage_c1: NonNegative = 0.002488

@@ -1,9 +1,9 @@
 """Power, energy, temperature and frequency in the clean order, as kernels.
 
-Between two events nothing changes, so energy is power times time, exactly. A cluster with n of its m
-cores busy draws ``(profile[n] - m L) (f/f_p) (V/V_p)^2 + m L`` watts, L being the leakage of a core at
-the present voltage and temperature (Arda et al., DS3, IEEE Transactions on Computers 2020, section
-3.3); the platform draws the memory and GPU power on top, once.
+Between two events nothing changes, so energy is power times time, exactly. A cluster with n of its
+m cores busy draws ``(profile[n] - m L) (f/f_p) (V/V_p)^2 + m L`` watts, L being the leakage of a
+core at the present voltage and temperature (Arda et al., DS3, IEEE Transactions on Computers 2020,
+section 3.3); the platform draws the memory and GPU power on top, once.
 """
 
 from __future__ import annotations
@@ -27,6 +27,12 @@ from chipgym.simulators.soc.layout import (
     F_POWER,
     HOTSPOT,
     HYSTERESIS,
+    K_CLUSTERS,
+    K_CORES,
+    K_OPPS,
+    K_PES,
+    K_THROTTLE,
+    K_TRIPS,
     KF_AMBIENT,
     KF_BASE_POWER,
     KF_DVFS_PERIOD,
@@ -37,12 +43,6 @@ from chipgym.simulators.soc.layout import (
     KF_MEMORY_POWER,
     KF_POWER_CAP,
     KF_THERMAL_STEP,
-    K_CLUSTERS,
-    K_CORES,
-    K_OPPS,
-    K_PES,
-    K_THROTTLE,
-    K_TRIPS,
     LEAKAGE,
     LEAKAGE_SCALE,
     NUM_OPPS,
@@ -53,15 +53,15 @@ from chipgym.simulators.soc.layout import (
     PROFILE_SCALE,
     REQUESTED_OPP,
     RUNNING,
+    S_OPP_CHANGES,
     SAMPLED_BUSY,
     SHARE,
     SLOWDOWN,
-    S_OPP_CHANGES,
     THERMAL_A,
     THERMAL_B,
     TRIP,
-    TRIPPED,
     TRIP_OPP,
+    TRIPPED,
     VOLTAGE,
     WAKE,
 )

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from chipgym.simulators.core.numba import kernel
-from chipgym.simulators.soc.kernel import DECISION, advance, assign, delays, task_row
+from chipgym.simulators.soc.kernel import DECISION, advance, assign
 from chipgym.simulators.soc.layout import (
     AVAILABLE,
     EXEC,
-    FAILED,
     F_NOW,
+    FAILED,
     K_OPPS,
     LIFETIME,
     MEAN_EXEC,
@@ -21,15 +21,16 @@ from chipgym.simulators.soc.layout import (
     RANK,
     READY,
     RUNNING,
-    SLOWDOWN,
     S_PES,
     S_RANDOM,
     S_READY,
     S_STATUS,
+    SLOWDOWN,
     TABLE_PE,
     TASK_PE,
 )
 from chipgym.simulators.soc.scheduling import schedule, uses_estimates
+from chipgym.simulators.soc.tasks import delays, task_row
 
 __all__ = ["run"]
 
@@ -49,8 +50,8 @@ def run(
 ) -> int:
     """Advance a state to its end with a scheduler of `scheduling`, and return the status.
 
-    Buffers are those of `layout`; `jobs`, `trace_i` and `trace_f` those of `kernel.advance`. Scratch
-    arrays grow with the longest ready list met.
+    Buffers are those of `layout`; `jobs`, `trace_i` and `trace_f` those of `kernel.advance`.
+    Scratch arrays grow with the longest ready list met.
     """
     pes = si[S_PES]
     available = sf[si[AVAILABLE] : si[AVAILABLE] + pes]

@@ -1,9 +1,9 @@
 """The schedulers as Numba functions over one pass: n ready tasks, P processing elements.
 
-Definitions: DS3 (Arda et al., IEEE Transactions on Computers 2020) and its public implementation for
-MET, EFT, ETF, ETF_LB, STF; HEFT's upward rank (Topcuoglu et al., IEEE TPDS 2002) and CEDR's mean
-execution time for the two runtime HEFTs. Estimated finish, as a duration from now:
-``est(t, p) = exec(t, p) + max(delay(t, p), available(p) - now, 0)``.
+Definitions: DS3 (Arda et al., IEEE Transactions on Computers 2020) and its public implementation
+for MET, EFT, ETF, ETF_LB, STF; HEFT's upward rank (Topcuoglu et al., IEEE TPDS 2002) and CEDR's
+mean execution time for the two runtime HEFTs. Estimated finish, as a duration from now: ``est(t, p)
+= exec(t, p) + max(delay(t, p), available(p) - now, 0)``.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def select_met(exec_row: Any, busy: Any, counts: Any, members: Any) -> int:
 
 @kernel
 def _estimate(exec_us: float, delay_us: float, wait_us: float) -> float:
-    return exec_us + max(delay_us, max(wait_us, 0.0))
+    return exec_us + max(delay_us, wait_us, 0.0)
 
 
 @kernel
@@ -275,8 +275,8 @@ def schedule(
         Execution time at the highest frequency (inf: unsupported or failed PE), and the delay from
         now until the task's data would be on the PE (>= 0, queues not counted).
     slowdown, busy, available : (P,)
-        Highest over present frequency; PE executing at this instant; estimated absolute time at which
-        it is free (updated in place by every assignment).
+        Highest over present frequency; PE executing at this instant; estimated absolute time at
+        which it is free (updated in place by every assignment).
     lifetime : int64, shape (P,)
         ETF_LB's counters, kept over the whole run.
     rank, mean_exec, table_pe : shape (>= n,)
@@ -291,7 +291,7 @@ def schedule(
     order = int_scratch[2]
     for k in range(n):
         order[k] = k
-    if kind == HEFT_RT or kind == CEDR_HEFT_RT:
+    if kind in (HEFT_RT, CEDR_HEFT_RT):
         # Stable insertion sort, descending: ready lists are short.
         for k in range(1, n):
             t = order[k]

@@ -1,4 +1,4 @@
-"""The simulator as a function: platform, applications, workload, scheduler and options to a result."""
+"""The simulator as a pure function."""
 
 from __future__ import annotations
 

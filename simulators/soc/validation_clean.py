@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from chipgym.simulators.core.comparison import Column, FileComparison, FileReport
 from chipgym.simulators.core.errors import FileFormatError
 from chipgym.simulators.soc.platform import Platform
+from chipgym.simulators.soc.reference import Simulation
+from chipgym.simulators.soc.reference_rules import RULES, Choice, Pass
 from chipgym.simulators.soc.simulate import simulate
 from chipgym.simulators.soc.static import StaticSchedule, heft, peft
 from chipgym.simulators.soc.validation_cases import (
@@ -33,12 +36,14 @@ SEMANTICS_COLUMNS = (
     Column("avg_latency_clean_event_driven", FLOAT_NOISE, FLOAT_NOISE, FOUR_DIGITS),
     Column("avg_latency_ds3", FLOAT_NOISE, FLOAT_NOISE, FOUR_DIGITS),
 )
+SHORTEST_FIRST = "shortest first"
 HEURISTICS = {
     "MET": "MET",
     "EFT": "EFT",
     "ETF": "ETF",
     "ETF_LB": "ETF_LB",
     "RANKU_EFT": "HEFT_RT",
+    "SHORTFIRST_EFT": SHORTEST_FIRST,
 }
 ORACLE_COLUMNS = (Column("HEFT"), Column("HEFT_noinsert"), Column("PEFT"))
 STATIC_COLUMNS = (
@@ -48,7 +53,25 @@ STATIC_COLUMNS = (
 DEFAULT_JOBS = 100
 
 
+def _shortest_first(state: Pass) -> list[Choice]:
+    """Earliest finish time in order of rising upward rank."""
+    turned = [replace(task, upward_rank_us=-task.upward_rank_us) for task in state.ready]
+    return RULES["HEFT_RT"](replace(state, ready=turned))
+
+
+def _shortest_first_latency(case: Case) -> float:
+    """Mean latency under a rule that is no scheduler of the package, in the plain simulator."""
+    simulation = Simulation(
+        case.platform, case.applications, case.workload, "HEFT_RT", case.options, None, False
+    )
+    simulation.rule = _shortest_first
+    simulation.run()
+    return simulation.result().mean_latency_us
+
+
 def _clean_latency(case: Case, scheduler: str) -> float:
+    if scheduler == SHORTEST_FIRST:
+        return _shortest_first_latency(case)
     result = simulate(case.platform, case.applications, case.workload, scheduler, case.options)
     return result.mean_latency_us
 

@@ -32,7 +32,7 @@ def check_masks(
     target: Target,
     kwargs: Kwargs = None,
     *,
-    steps: int = 150,
+    steps: int = 60,
     actions_per_step: int = 6,
     seed: int = 0,
 ) -> None:
