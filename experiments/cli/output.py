@@ -103,8 +103,8 @@ def _readable(metric: str) -> str:
 
 
 def number(value: float) -> str:
-    """A score with three decimals, or a dash."""
-    return "-" if math.isnan(value) else f"{value:.3f}"
+    """A score with four decimals, or a dash."""
+    return "-" if math.isnan(value) else f"{value:.4f}"
 
 
 class RunDisplay:

@@ -24,7 +24,7 @@ from chipgym.simulators.core.files import write_text
 
 __all__ = ["render_report", "write_report"]
 
-NEAR = 0.1
+NEAR = 0.05
 """Distance in score from the reference within which methods are shown enlarged."""
 
 
@@ -207,4 +207,4 @@ def _provenance(run: Run) -> str:
 
 
 def _number(value: float) -> str:
-    return "–" if math.isnan(value) else f"{value:.3f}"
+    return "–" if math.isnan(value) else f"{value:.4f}"

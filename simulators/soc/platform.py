@@ -78,7 +78,7 @@ class Cluster(Description):
         for profile in self.power_profiles:
             if len(profile.power_w) != self.num_pes:
                 raise ValueError(
-                    f"power_profiles of {self.name} need {self.num_pes} power_w, one per busy core"
+                    f"power_profiles of {self.name} need one power_w per busy core: {self.num_pes}"
                 )
         return self
 

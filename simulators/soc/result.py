@@ -65,7 +65,8 @@ class SocResult:
     mean_latency_us, p95_latency_us : float
         Of the jobs completed after the warm-up: completion minus injection (nan: no such job).
     energy_j : float
-        Energy of the whole chip from the end of the warm-up on.
+        Energy of the whole chip: over the whole run in the clean order, from the end of the warm-up
+        on in the tick orders.
     completed, injected, tasks : int
         Jobs completed, jobs injected, tasks executed.
     mean_in_flight : float

@@ -90,7 +90,10 @@ def simulate_batch(
     if options.order != "clean":
         from chipgym.simulators.soc.tick_engine import run_tick
 
-        return [run_tick(platform, apps, w, scheduler, options, record_trace) for w in workloads]
+        return [
+            run_tick(platform, apps, w, scheduler, options, record_trace, table=table)
+            for w in workloads
+        ]
     ki, kf = build_static(platform, apps, options, table=table)
 
     def one(workload: Workload) -> SocResult:

@@ -189,3 +189,35 @@ class Failing(Greedy):
 
 
 gymnasium.register("fakes/Queue-v0", entry_point=QueueEnv)
+
+
+def train_biased(
+    env_factory: Any,
+    total_steps: int,
+    seed: int,
+    hyperparams: Any = None,
+    callback: Any = None,
+    evaluate: Any = None,
+    record_every: int = 1,
+) -> SimpleNamespace:
+    """A trainer with the signature that the harness asks for: the penalty shrinks with steps."""
+    if "log" in (hyperparams or {}):
+        with Path(hyperparams["log"]).open("a") as log:
+            log.write(f"{seed}\n")
+    env_factory(2).close()
+    policy = Biased()
+    for steps in range(record_every, total_steps + 1, record_every):
+        policy.penalty_us = (seed + 1) * 40.0 / steps
+        record = {"steps": float(steps), "episodes": 1.0}
+        found = evaluate(policy)
+        callback({**record, **{f"evaluation/{name}": value for name, value in found.items()}})
+
+    def save(folder: str | os.PathLike[str]) -> None:
+        policy.__class__.save(policy, Path(folder) / "policy.json")
+
+    return SimpleNamespace(policy=SimpleNamespace(save=save), steps=total_steps)
+
+
+def load_policy(folder: str | os.PathLike[str]) -> Biased:
+    """Load what `train_biased` saved."""
+    return Biased(**json.loads((Path(folder) / "policy.json").read_text()))
