@@ -46,11 +46,11 @@ def _table(document: dict[str, Any]) -> Table:
     """Show the medians; the JSON has the rest."""
     title = f"Throughput of {document['family']}, scenario {document['scenario']}, one core"
     table = Table(title=title, title_justify="left")
-    table.add_column("what")
+    table.add_column("what", no_wrap=True)
     table.add_column("median", justify="right")
     table.add_column("best", justify="right")
     table.add_column("per CPU s", justify="right")
-    table.add_column("unit")
+    table.add_column("unit", no_wrap=True)
     table.add_column("against plain Python", justify="right")
     for name, row in document["simulator"].items():
         ratio = f"{row['ratio_to_reference']:,.0f} x"

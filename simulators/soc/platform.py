@@ -71,7 +71,7 @@ class Cluster(Description):
         profiled = [profile.frequency_mhz for profile in self.power_profiles]
         if profiled != sorted(set(profiled)) or not set(profiled) <= set(frequencies):
             raise ValueError(
-                f"power_profiles of {self.name} must rise in frequency_mhz, at operating points"
+                f"power_profiles of {self.name} must rise and name operating points"
             )
         if profiled and profiled[-1] < frequencies[-1]:
             raise ValueError(f"power_profiles of {self.name} must cover its highest frequency")

@@ -89,7 +89,8 @@ def test_summary_is_recomputed_from_records(tmp_path: Path, run_fakes: RunFakes)
     run = run_fakes(tmp_path)
     summary = summarise(run)
     biased = next(agent for agent in summary.agents if agent.name == "biased")
-    records = [r for r in run.results if (r.agent, r.task) == ("biased", "heavy")][0].records
+    (result,) = (r for r in run.results if (r.agent, r.task) == ("biased", "heavy"))
+    records = result.records
     mean = sum(record.metrics["mean_latency_us"] for record in records) / len(records)
     assert biased.mean_metric["heavy"] == pytest.approx(mean, rel=1e-12)
 
