@@ -24,7 +24,7 @@ def test_a_contested_task_goes_where_it_finishes_first():
     # Both clusters claim task a: A.0 needs 2 µs, B.0 needs 3.
     _, rewards, *_ = env.step({"cluster_0": 0, "cluster_1": 0})
     assert set(rewards.values()) == {0.0}
-    env.step({"cluster_0": 1, "cluster_1": 0})  # A passes, B takes b
+    env.step({"cluster_0": 2, "cluster_1": 0})  # A passes, B takes b
     schedule = env.schedule()
     assert dict(zip(schedule["task"], schedule["pe"], strict=True)) == {0: 0, 1: 1}
 
