@@ -20,7 +20,7 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "ChipGym needs Python >= 3.11, and '$(PYTHON)' is not. Name another: make PYTHON=python3.12 …" >&2; \
 	  exit 1; }
-	$(PYTHON) -m venv $(VENV) || { \
+	@$(PYTHON) -m venv $(VENV) || { \
 	  echo "Python's venv module is missing (on Debian and Ubuntu: the package python3-venv)." >&2; \
 	  rm -rf $(VENV); exit 1; }
 

@@ -99,7 +99,7 @@ for name, choose in {"random": random_choice, "ETF": earliest_task_first}.items(
 #
 # ## Learning
 #
-# MaskablePPO of sb3-contrib reads `action_masks()` by itself. A few thousand steps are enough to
+# MaskablePPO of sb3-contrib reads `action_masks()` by itself. Two thousand steps are enough to
 # see that it learns, not to see what it can reach: `chipgym train` and `chipgym benchmark` do that,
 # with seeds, budgets and statistics.
 
@@ -109,8 +109,8 @@ from stable_baselines3.common.utils import set_random_seed  # noqa: E402
 
 set_random_seed(0)
 train = gym.make(ENV_ID, scenario=SCENARIO, split="train", num_jobs=10)
-model = MaskablePPO("MlpPolicy", train, n_steps=512, batch_size=128, seed=0, device="cpu")
-model.learn(3_000)
+model = MaskablePPO("MlpPolicy", train, n_steps=512, batch_size=256, seed=0, device="cpu")
+model.learn(2_048)
 
 
 def learned(env, **reset):
@@ -140,12 +140,12 @@ for name, values in latency_us.items():
 # %% [markdown]
 # ## Save, restore, look ahead
 #
-# An environment can be put back to where it was, which is what tree search needs. Here: after 60
+# An environment can be put back to where it was, which is what tree search needs. Here: after 20
 # decisions, which next one leads to the best schedule, if ETF decides the rest?
 
 # %%
 test.reset(options={"instance": 0})
-for _ in range(60):
+for _ in range(20):
     test.step(earliest_task_first(test.unwrapped.problem))
 
 start = test.unwrapped.get_state()
@@ -158,10 +158,11 @@ for action in np.flatnonzero(test.unwrapped.action_masks()):
     outcomes[int(action)] = info["metrics"]["mean_latency_us"]
 
 test.unwrapped.set_state(start)
-print("ETF's choice:", earliest_task_first(test.unwrapped.problem))
+greedy = earliest_task_first(test.unwrapped.problem)
 best = min(outcomes, key=outcomes.get)
-print(f"best of {len(outcomes)} first decisions: {best}, {outcomes[best]:.1f} µs mean latency;")
-print(f"worst: {max(outcomes.values()):.1f} µs")
+print(f"ETF takes action {greedy}, which leads to {outcomes[greedy]:.1f} µs mean latency;")
+print(f"action {best} would lead to {outcomes[best]:.1f} µs, the worst to", end=" ")
+print(f"{max(outcomes.values()):.1f} µs")
 
 # %% [markdown]
 # ## Where next

@@ -17,7 +17,7 @@ from chipgym.experiments.evaluation import run_episode
 from chipgym.experiments.policies import import_attribute
 from chipgym.experiments.results import CURVE, TRAINING, CurvePoint
 from chipgym.experiments.suite import CurveSpec, TaskSpec
-from chipgym.simulators.core.errors import SimulationError, UnknownNameError
+from chipgym.simulators.core.errors import InvalidValueError, SimulationError, UnknownNameError
 from chipgym.simulators.core.files import read_json, write_json, write_text
 
 __all__ = ["algorithm_names", "check_algorithm", "load_trained", "make_vector_env", "train_in"]
@@ -115,6 +115,7 @@ def train_in(
             )
         finally:
             recorder.close()
+        _check_budget(task, recorder.evaluations)
         _save(folder, result, recorder, algorithm, seed, values)
     return load_trained(folder)
 
@@ -209,6 +210,16 @@ def _hyperparameters(
 
     stored = load_hyperparameters(algorithm, task.env, task.scenario or "default")
     return {**stored.values, **overrides}
+
+
+def _check_budget(task: TaskSpec, evaluations: int) -> None:
+    """Refuse a result that spent more simulator evaluations than the task allows."""
+    if task.max_evaluations is not None and evaluations > task.max_evaluations:
+        raise InvalidValueError(
+            "evaluations spent in training",
+            evaluations,
+            f"at most {task.max_evaluations}, the budget of task {task.label!r}",
+        )
 
 
 def _save(

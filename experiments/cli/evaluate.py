@@ -50,6 +50,7 @@ def evaluate(
     facts = probe(task)
     policy, name = _policy(agent, load)
     env = make_env(task)
+    _check_fit(policy, env, load)
     records = list(
         episodes(
             env,
@@ -101,6 +102,19 @@ def _policy(agent: str | None, load: Path | None) -> tuple[Any, str]:
         return policy, str(policy.name)
     assert agent is not None
     return build_policy(agent), agent.replace(":", ".")
+
+
+def _check_fit(policy: Any, env: Any, load: Path | None) -> None:
+    """Refuse a trained agent in an environment of other spaces than it was trained in."""
+    network = getattr(policy, "network", None)
+    for name in ("observation_space", "action_space"):
+        trained = getattr(network, name, None)
+        if trained is not None and trained.shape != getattr(env, name).shape:
+            raise InvalidValueError(
+                "--load", str(load), f"an agent for {name} {getattr(env, name).shape}"
+            )
+        if getattr(trained, "n", None) != getattr(getattr(env, name), "n", None) and network:
+            raise InvalidValueError("--load", str(load), f"an agent for {getattr(env, name)}")
 
 
 def _show(rows: list[dict[str, Any]], metric: str, agent: str, as_json: bool) -> None:

@@ -75,7 +75,13 @@ def ranking_table(summary: Summary) -> Table:
     metric = summary.common_metric
     shown = {metric: list(summary.metrics)} if metric else {}
     columns = shown or {f"{label} {name}": [label] for label, name in summary.metrics.items()}
-    table = Table(title=f"Ranking of suite {summary.suite}", title_justify="left", box=SIMPLE)
+    table = Table(
+        title=f"Ranking of suite {summary.suite}",
+        title_justify="left",
+        box=SIMPLE,
+        collapse_padding=True,
+        pad_edge=False,
+    )
     table.add_column("#", justify="right")
     table.add_column("agent", no_wrap=True)
     table.add_column("score (IQM)", justify="right", no_wrap=True)

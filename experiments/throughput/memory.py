@@ -32,7 +32,7 @@ def _forget_peak() -> None:
 
 def main(lengths: list[int]) -> list[dict[str, float]]:
     """Simulate streams of the given numbers of jobs, shortest first; return the peaks."""
-    rows = []
+    rows: list[dict[str, float]] = []
     for jobs in sorted(lengths):
         platform, applications, workload = stream(jobs)
         if not rows:

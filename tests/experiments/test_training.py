@@ -11,7 +11,7 @@ import pytest
 
 from chipgym.experiments.curves import learning_curves
 from chipgym.experiments.jobs import execute_job
-from chipgym.experiments.runner import load_run, plan_suite
+from chipgym.experiments.runner import RunError, load_run, plan_suite
 from chipgym.experiments.summary import summarise
 from chipgym.experiments.training import check_algorithm, load_trained
 from chipgym.simulators.core.errors import FileFormatError, InvalidValueError, UnknownNameError
@@ -111,6 +111,9 @@ def test_unknown_algorithms_and_exceeded_budgets(
         check_algorithm("nowhere:train")
     task = {**suite_document["tasks"][0], "max_steps": 99}
     with pytest.raises(InvalidValueError, match="at most 99, the budget of task 'heavy'"):
+        run_fakes(tmp_path / "run", tasks=[task], agents=[learner])
+    task = {**suite_document["tasks"][0], "max_evaluations": 99}
+    with pytest.raises(RunError, match="evaluations spent in training = 100 is not allowed"):
         run_fakes(tmp_path / "run", tasks=[task], agents=[learner])
     with pytest.raises(FileFormatError, match=r"training\.json"):
         load_trained(tmp_path)

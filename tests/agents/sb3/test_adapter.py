@@ -74,6 +74,17 @@ def test_episode_statistics(make_envs: Any) -> None:
     assert seen > 5
 
 
+def test_scaled_rewards_leave_reported_returns_alone(make_envs: Any) -> None:
+    plain, scaled = VectorEnvAdapter(make_envs(2)), VectorEnvAdapter(make_envs(2), reward_scale=8.0)
+    for envs in (plain, scaled):
+        envs.seed(4)
+        envs.reset()
+    for _ in range(31):
+        one, two = plain.step(np.array([6, 6])), scaled.step(np.array([6, 6]))
+        np.testing.assert_array_equal(8 * one[1], two[1])
+    assert one[3][0]["episode"]["r"] == two[3][0]["episode"]["r"]
+
+
 def test_next_step_autoreset_is_refused(make_envs: Any) -> None:
     with pytest.raises(InvalidValueError, match="autoreset_mode"):
         VectorEnvAdapter(make_envs(2, AutoresetMode.NEXT_STEP))

@@ -12,8 +12,10 @@ import pytest
 
 from chipgym.agents.core.policy import Policy
 from chipgym.agents.core.random_policy import RandomPolicy
+from chipgym.agents.sb3.adapter import VectorEnvAdapter
 from chipgym.agents.sb3.policy import SavedPolicy, load_policy
-from chipgym.agents.sb3.train import train_agent
+from chipgym.agents.sb3.selection import mean_return
+from chipgym.agents.sb3.train import SELECTION, train_agent
 from chipgym.simulators.core.errors import FileFormatError, InvalidValueError, UnknownNameError
 
 PAIR = {
@@ -108,6 +110,35 @@ def test_evaluation_joins_the_curve_and_does_not_disturb_the_training(make_envs:
     assert all(record["evaluation/latency_us"] == 7.0 for record in watched.curve)
     for key, value in plain.policy.weights().items():
         np.testing.assert_array_equal(value, watched.policy.weights()[key])
+
+
+def test_the_best_snapshot_is_kept(make_envs: Any) -> None:
+    """A learning rate that destroys the start: what is kept is no worse on the same episodes."""
+    start = PAIR | {
+        "policy_kwargs": {"hidden": 16, "eft_prior": 30.0, "other_logit": None},
+        "learning_rate": 0.3,
+    }
+    best = train_agent("maskable_ppo", make_envs, 3000, 1, start | {"keep_best": 8}, 4)
+    last = train_agent("maskable_ppo", make_envs, 3000, 1, start, 4)
+    untrained = train_agent("maskable_ppo", make_envs, 1, 1, start | {"learning_rate": 0.0}, 4)
+
+    def judge(result: Any) -> float:
+        return mean_return(result.policy, VectorEnvAdapter(make_envs(8)), 1 + SELECTION)
+
+    assert judge(best) >= judge(untrained)
+    assert judge(best) >= judge(last)
+    assert best.evaluations > last.evaluations
+
+
+def test_other_actions_only_in_need(make_env: Any, make_envs: Any) -> None:
+    """Without a logit of its own, waiting is chosen only where nothing else is valid."""
+    settings = PAIR | {"policy_kwargs": {"hidden": 16, "other_logit": None}}
+    policy = train_agent("maskable_ppo", make_envs, 300, 1, settings, 2).policy
+    _, actions = play(make_env(), policy, 3)
+    assert 6 not in actions
+    observation, _ = make_env().reset(seed=0)
+    only_waiting = np.eye(7, dtype=bool)[6:]
+    assert policy.act(observation[None], only_waiting, None).tolist() == [6]
 
 
 def test_a_listener_can_stop_the_training(make_envs: Any) -> None:
