@@ -53,7 +53,7 @@ format: $(VENV)/.installed-dev ## format, and fix what can be fixed safely
 	$(BIN)/ruff format .
 
 docs: $(VENV)/.installed-dev ## build the documentation into site/
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 doctor: $(VENV)/.installed ## check the installation and compile the kernels
 	$(BIN)/chipgym doctor --warm-up

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from gymnasium import spaces
 
 from chipgym.envs.core.fields import ObservationLayout
+from chipgym.envs.core.spaces import LegalDiscrete
 from chipgym.envs.soc_scheduling.batch import SocBatch
 from chipgym.envs.soc_scheduling.generator import (
     NUM_TEST_INSTANCES,
@@ -88,7 +89,8 @@ class SocSchedulingEnv(gym.Env[Any, Any]):
     `Discrete(R * P + 1)` for R slots and P PEs: action ``slot * P + pe`` assigns the ready task of
     a slot, action ``R * P`` waits until the next event. In scenarios with explicit frequencies one
     action for each operating point of each scalable cluster follows. `action_masks()` says which
-    are legal; an illegal one raises `InvalidValueError` and changes nothing.
+    are legal, and `action_space.sample()` draws among those; an illegal action raises
+    `InvalidValueError` and changes nothing.
 
     ## Observation Space
     A flat `Box` of float32 with the fields ``pairs`` (R, P, 6), ``tasks`` (R, 7), ``pes`` (P, 6)
@@ -140,6 +142,7 @@ class SocSchedulingEnv(gym.Env[Any, Any]):
 
     metadata: dict[str, Any] = {"render_modes": list(RENDER_MODES), "render_fps": 4}
     form: ClassVar[str] = "scheduling"
+    action_space: LegalDiscrete
     simulator_version = SIMULATOR_VERSION
 
     def __init__(
@@ -171,7 +174,7 @@ class SocSchedulingEnv(gym.Env[Any, Any]):
         self.actions: list[int] = []
         self._finished = True
         self.observation_space: spaces.Space[Any] = self._batch.layout.space()
-        self.action_space = spaces.Discrete(self._batch.num_actions)
+        self.action_space = LegalDiscrete(self._batch.num_actions)
 
     @property
     def observation_layout(self) -> ObservationLayout:
@@ -212,6 +215,7 @@ class SocSchedulingEnv(gym.Env[Any, Any]):
         self._batch.begin(self._row)
         self.actions = []
         self._finished = False
+        self.action_space.legal = self._batch.masks[0]
         info = {
             "action_mask": self._batch.masks[0].copy(),
             "evaluations": 0,
@@ -237,6 +241,7 @@ class SocSchedulingEnv(gym.Env[Any, Any]):
             raise InvalidValueError("action", action, "an integer") from error
         batch.step(self._row, self._action)
         self.actions.append(int(action))
+        self.action_space.legal = batch.masks[0]
         done = bool(batch.done[0])
         info: dict[str, Any] = {
             "action_mask": batch.masks[0].copy(),
@@ -284,6 +289,7 @@ class SocSchedulingEnv(gym.Env[Any, Any]):
         self.np_random.bit_generator.state = content["np_random"]
         self.actions = list(content["actions"])
         self._finished = content["finished"]
+        self.action_space.legal = self._batch.masks[0]
 
     def render(self) -> Any:
         """Return the schedule so far as text (``ansi``) or as a Gantt chart (``rgb_array``)."""

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from chipgym.envs.soc_scheduling.batch import SocBatch
+from chipgym.envs.soc_scheduling.reward import OBJECTIVES
 from chipgym.simulators.soc.layout import (
     F_AREA,
     F_CAP_EXCESS,
@@ -47,6 +48,7 @@ def episode_metrics(batch: SocBatch, row: int) -> dict[str, float]:
         "edp_j_us": float(sf[F_ENERGY]) * mean,
         "deadline_miss_fraction": int(si[S_MISSES]) / completed if completed else float("nan"),
         "power_cap_excess_j": float(sf[F_CAP_EXCESS]),
+        "capped_latency_us": _capped_latency_us(batch, row),
         "cost_vs_etf": float((batch.weights * cost / batch.cost_scale[row]).sum()),
         "peak_temperature_c": float(sf[F_PEAK]),
         "injected_jobs": float(si[S_INJECTED]),
@@ -56,6 +58,19 @@ def episode_metrics(batch: SocBatch, row: int) -> dict[str, float]:
         "waits": float(si[S_WAITS]),
         "failures": float(si[S_FAILURES]),
     }
+
+
+def _capped_latency_us(batch: SocBatch, row: int) -> float:
+    """Mean latency plus the penalty of the objective ``capped-latency``, in the same unit.
+
+    The penalty counts energy above the cap as a share of ETF's energy, so many times ETF's mean
+    latency; the metric divided by ETF's mean latency is minus the episode's return.
+    """
+    weights = OBJECTIVES["capped-latency"]
+    latency_us, energy_j = batch.cost_scale[row, [0, 5]]
+    total = weights["latency"] * batch.sf[row, F_AREA]
+    total += weights["power_cap"] * batch.sf[row, F_CAP_EXCESS] / energy_j * latency_us
+    return float(total / batch.totals[row])
 
 
 def episode_schedule(batch: SocBatch, row: int) -> dict[str, list[Any]]:

@@ -17,6 +17,7 @@ from pettingzoo import AECEnv, ParallelEnv
 from pettingzoo.utils import wrappers
 from pettingzoo.utils.conversions import parallel_to_aec
 
+from chipgym.envs.core.spaces import LegalDiscrete
 from chipgym.envs.soc_scheduling.env import RESET_OPTIONS, SocSchedulingEnv
 from chipgym.envs.soc_scheduling.observation import build_layout
 from chipgym.simulators.core.errors import InvalidValueError
@@ -85,7 +86,7 @@ class SocSchedulingParallelEnv(ParallelEnv[str, Observation, int]):  # type: ign
             )
             for agent in self.possible_agents
         }
-        self.action_spaces = {agent: spaces.Discrete(self._count) for agent in self.possible_agents}
+        self.action_spaces = {agent: LegalDiscrete(self._count) for agent in self.possible_agents}
 
     def observation_space(self, agent: str) -> spaces.Dict:
         """Return the space of an agent's observations."""
@@ -212,6 +213,7 @@ class SocSchedulingParallelEnv(ParallelEnv[str, Observation, int]):  # type: ign
             views["pes"][: len(own)] = parts["pes"][own]
             views["globals"][...] = parts["globals"]
             observations[agent] = {"observation": seen, "action_mask": masks[agent]}
+            self.action_spaces[agent].legal = masks[agent]
         return observations
 
     def schedule(self) -> dict[str, list[Any]]:

@@ -120,6 +120,15 @@ _ALL = (
         options=SocOptions(max_in_flight=3),
     ),
     Scenario(
+        "canonical-open",
+        "Ten jobs of the 10-task HEFT graph on 3 processors, one every 25 µs on average, no cap",
+        ("canonical",),
+        ONE,
+        Poisson(25),
+        platform="canonical-3pe",
+        num_jobs=10,
+    ),
+    Scenario(
         "canonical-fixed",
         "Ten jobs of the 10-task HEFT graph, one every 25 µs, with a known clairvoyant bound",
         ("canonical",),
@@ -162,7 +171,7 @@ _ALL = (
     _six("six-app-high", 30, "Six applications, 33 jobs per ms: near saturation"),
     Scenario(
         "six-app-fixed",
-        "Twelve jobs, the six applications in turn, one every 30 µs: 13 % better is possible",
+        "Twelve jobs, six applications in turn, one every 30 µs; heuristics are far from the best",
         SIX_APPS,
         RoundRobin(6),
         FixedGap(30),

@@ -12,6 +12,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from chipgym.envs.core.fields import ObservationLayout
+from chipgym.envs.core.spaces import LegalMultiDiscrete
 from chipgym.envs.soc_scheduling.batch import SocBatch
 from chipgym.envs.soc_scheduling.env import (
     SPLITS,
@@ -96,7 +97,8 @@ class SocSchedulingVectorEnv(VectorEnv[Any, Any, Any]):
         self.single_observation_space = template.observation_space
         self.single_action_space = template.action_space
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
-        self.action_space = batch_space(self.single_action_space, self.num_envs)
+        self.action_space = LegalMultiDiscrete([self._batch.num_actions] * self.num_envs)
+        self.action_space.legal = self._batch.masks
         self._generators: list[np.random.Generator] = []
         self._ended = np.ones(self.num_envs, dtype=np.bool_)
 

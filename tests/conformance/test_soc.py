@@ -5,12 +5,15 @@ The whole suite runs on a few contended scenarios, and what is cheap on every id
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 import pytest
 from cases import GOLDEN, SOC_CASES, SOC_IDS, UPDATE
+from gymnasium.utils.env_checker import check_env as gymnasium_check
+from stable_baselines3.common.env_checker import check_env as sb3_check
 
 from chipgym.envs.core import testing
 from chipgym.envs.core.wrappers import DictObservation, GraphObservation, RepairMaskedActions
@@ -107,3 +110,21 @@ def test_graph_edges_stand_for_the_allowed_actions() -> None:
     pairs = np.flatnonzero(info["action_mask"][:num_pairs])
     np.testing.assert_array_equal(np.sort(env.edge_actions()), pairs)
     assert len(graph.edges) == len(pairs)
+
+
+@pytest.mark.parametrize(("env_id", "scenario"), SOC_CASES)
+def test_official_checkers_without_any_help(env_id: str, scenario: str) -> None:
+    """The checkers sample without masks; the action space draws what is legal."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        env = gym.make(env_id, scenario=scenario, render_mode="ansi").unwrapped
+        gymnasium_check(env)
+        sb3_check(gym.make(env_id, scenario=scenario).unwrapped)
+
+
+def test_vector_action_space_samples_legal_actions() -> None:
+    envs = gym.make_vec(SCHEDULING, num_envs=8, scenario="six-app-mid")
+    envs.reset(seed=0)
+    envs.action_space.seed(0)
+    for _ in range(300):
+        envs.step(envs.action_space.sample())

@@ -1,0 +1,54 @@
+"""Action spaces that know what is legal at the moment, so that plain sampling works."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from gymnasium import spaces
+
+__all__ = ["LegalDiscrete", "LegalMultiDiscrete"]
+
+Mask = npt.NDArray[Any]
+
+
+class LegalDiscrete(spaces.Discrete):
+    """`Discrete`, except that ``sample()`` without a mask draws among the actions legal now.
+
+    The environment keeps `legal` up to date, so ``env.step(env.action_space.sample())`` never meets
+    a masked action. Everything else, ``contains`` and equality included, is that of `Discrete`.
+
+    Attributes
+    ----------
+    legal : bool array, shape (n,), or None
+        Legal actions; None, or no legal one: all are drawn.
+    """
+
+    legal: Mask | None = None
+
+    def sample(self, mask: Any = None, probability: Any = None) -> np.int64:
+        """Draw an action; with `mask` or `probability` exactly as `Discrete` does."""
+        if mask is None and probability is None and self.legal is not None and self.legal.any():
+            return np.int64(self.start + self.np_random.choice(np.flatnonzero(self.legal)))
+        return np.int64(super().sample(mask, probability))
+
+
+class LegalMultiDiscrete(spaces.MultiDiscrete):
+    """`MultiDiscrete` of N equal `LegalDiscrete`, for vector environments.
+
+    Attributes
+    ----------
+    legal : bool array, shape (N, n), or None
+        Legal actions of each row; rows without a legal one draw from all.
+    """
+
+    legal: Mask | None = None
+
+    def sample(self, mask: Any = None, probability: Any = None) -> npt.NDArray[Any]:
+        """Draw one action a row; with `mask` or `probability` exactly as `MultiDiscrete` does."""
+        if mask is not None or probability is not None or self.legal is None:
+            return np.asarray(super().sample(mask, probability))
+        legal = self.legal | ~self.legal.any(axis=1, keepdims=True)
+        keys = np.where(legal, self.np_random.random(legal.shape), -1.0)
+        return np.asarray(keys.argmax(axis=1), dtype=self.dtype)
