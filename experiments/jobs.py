@@ -107,7 +107,9 @@ def make_job(
     """Build the job of (task, agent, seed) below a run folder."""
     config: dict[str, Any] = {
         "task": {**task.document(), "instances": list(task.instance_indexes)},
-        "agent": agent.model_copy(update={"seeds": None}).document(),
+        "agent": agent.model_copy(
+            update={"seeds": None, "steps": agent.steps_for(task)}
+        ).document(),
         "seed": seed,
         "curve": curve.document() if agent.algorithm is not None else {},
         "simulator_version": simulator_version,

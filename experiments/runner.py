@@ -68,7 +68,7 @@ class Plan:
     def all_jobs(self) -> list[Job]:
         """All jobs, training first (longest first), so that no core idles at the end."""
         jobs = [*self.jobs, *(job for jobs in self.reference_jobs.values() for job in jobs)]
-        return sorted(jobs, key=lambda job: -(job.agent.steps or 0))
+        return sorted(jobs, key=lambda job: -(job.config["agent"].get("steps") or 0))
 
     @property
     def unfinished(self) -> list[Job]:
@@ -210,10 +210,11 @@ def _check_agent(agent: AgentSpec, suite: Suite) -> None:
 
     check_algorithm(agent.algorithm or "")
     for task in suite.tasks:
-        if task.max_steps is not None and (agent.steps or 0) > task.max_steps:
+        steps = agent.steps_for(task) or 0
+        if task.max_steps is not None and steps > task.max_steps:
             raise InvalidValueError(
                 f"steps of agent {agent.name!r}",
-                agent.steps,
+                steps,
                 f"at most {task.max_steps}, the budget of task {task.label!r}",
             )
 

@@ -32,6 +32,7 @@ __all__ = [
 SUITES = Path(__file__).resolve().parent / "suites"
 Name = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[A-Za-z0-9][\w .+()-]*$")]
 Count = Annotated[int, Field(ge=1, le=100_000)]
+Steps = Annotated[int, Field(ge=1, le=10**10)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
 
@@ -125,8 +126,8 @@ class AgentSpec(Description):
         Arguments of the policy.
     hyperparameters : dict
         Overrides of the algorithm's stored hyperparameters.
-    steps : int or None
-        Environment steps of training (algorithms only).
+    steps : int, dict or None
+        Environment steps of training (algorithms only), for all tasks or by the label of the task.
     seeds : int, list of int or None
         Seeds of this agent. By default the suite's seeds for an algorithm and the first of them for
         a policy, which is deterministic unless it says otherwise.
@@ -137,7 +138,7 @@ class AgentSpec(Description):
     algorithm: str | None = None
     kwargs: dict[str, Any] = {}
     hyperparameters: dict[str, Any] = {}
-    steps: Annotated[int, Field(ge=1, le=10**10)] | None = None
+    steps: Steps | dict[str, Steps] | None = None
     seeds: Count | tuple[Seed, ...] | None = None
 
     @model_validator(mode="after")
@@ -151,6 +152,22 @@ class AgentSpec(Description):
         if self.algorithm is not None and self.kwargs:
             raise ValueError("kwargs belong to policies; an algorithm takes hyperparameters")
         return self
+
+    def steps_for(self, task: TaskSpec) -> int | None:
+        """Environment steps of training on a task.
+
+        Raises
+        ------
+        InvalidValueError
+            The steps are given by task, and this one is missing.
+        """
+        if not isinstance(self.steps, dict):
+            return self.steps
+        if task.label not in self.steps:
+            raise InvalidValueError(
+                f"steps of agent {self.name!r}", sorted(self.steps), f"one entry for {task.label!r}"
+            )
+        return self.steps[task.label]
 
     def seed_list(self, default: tuple[int, ...]) -> tuple[int, ...]:
         """Seeds of this agent, given the suite's."""
@@ -221,13 +238,19 @@ class Suite(Description):
             agent.model_copy(
                 update={
                     "seeds": agent.seed_list(self.seeds)[: short.seeds],
-                    "steps": None if agent.steps is None else min(agent.steps, short.steps),
+                    "steps": _at_most(agent.steps, short.steps),
                 }
             )
             for agent in self.agents
         ]
         changes = {"tasks": tuple(tasks), "agents": tuple(agents), "curve": short.curve}
         return self.model_copy(update={"name": f"{self.name}-smoke", **changes})
+
+
+def _at_most(steps: int | dict[str, int] | None, limit: int) -> int | dict[str, int] | None:
+    if isinstance(steps, dict):
+        return {label: min(count, limit) for label, count in steps.items()}
+    return None if steps is None else min(steps, limit)
 
 
 def suite_names() -> list[str]:

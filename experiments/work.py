@@ -60,12 +60,13 @@ def _policy(job: Job, report: ProgressCallback) -> Any:
     from chipgym.experiments.training import train_in
 
     assert job.agent.algorithm is not None
-    assert job.agent.steps is not None
+    steps = job.agent.steps_for(job.task)
+    assert steps is not None
     return train_in(
         Path(job.folder),
         task=job.task,
         algorithm=job.agent.algorithm,
-        steps=job.agent.steps,
+        steps=steps,
         seed=job.seed,
         hyperparameters=job.agent.hyperparameters,
         curve=job.curve,

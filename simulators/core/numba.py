@@ -11,7 +11,7 @@ from numba.core import event as numba_events
 
 from chipgym.simulators.core.kernel_cache import cache_base, kernel_folder
 
-__all__ = ["announce_compilation", "inlined", "kernel", "parallel_kernel"]
+__all__ = ["announce_compilation", "kernel"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -21,35 +21,20 @@ _NJIT: Any = numba.njit
 _EVENTS: Any = numba_events
 
 
-def _compile(function: F, **options: bool) -> F:
-    """Wrap a function in Numba's compiler, with a cache that follows the imported sources."""
+def kernel(function: F) -> F:
+    """Compile a kernel, with a cache that follows the sources that it imports.
+
+    No fast-math: the same bits on every machine.
+    """
     folder = kernel_folder(function.__module__)
     previous = _CONFIG.CACHE_DIR
     # Numba reads the folder while it wraps the function; other libraries keep their own.
     _CONFIG.CACHE_DIR = str(folder or previous)
     try:
-        decorate = _NJIT(cache=folder is not None, nogil=True, error_model="numpy", **options)
+        decorate = _NJIT(cache=folder is not None, nogil=True, error_model="numpy")
         return cast(F, decorate(function))
     finally:
         _CONFIG.CACHE_DIR = previous
-
-
-def kernel(function: F) -> F:
-    """Compile a kernel. No fast-math: the same bits on every machine."""
-    return _compile(function)
-
-
-def parallel_kernel(function: F) -> F:
-    """Compile a kernel whose ``prange`` loops run in threads."""
-    return _compile(function, parallel=True)
-
-
-def inlined(function: F) -> F:
-    """Compile a kernel that is merged into its callers.
-
-    For functions that take structures of many arrays: a call would copy every array descriptor.
-    """
-    return cast(F, _NJIT(inline="always", error_model="numpy")(function))
 
 
 def announce_compilation() -> None:
