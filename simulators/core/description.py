@@ -48,7 +48,9 @@ class Description(BaseModel):
             field = ".".join(str(part) for part in first["loc"]) or cls.__name__
             value = first["input"] if not isinstance(first["input"], dict | list) else "..."
             more = error.error_count() - 1
-            rule = first["msg"].removeprefix("Value error, ") + (f" ({more} more error{'s' * (more > 1)})" if more else "")
+            rule = first["msg"].removeprefix("Value error, ") + (
+                f" ({more} more error{'s' * (more > 1)})" if more else ""
+            )
             raise InvalidValueError(field, value, rule) from error
 
     @classmethod

@@ -70,9 +70,7 @@ class Cluster(Description):
             raise ValueError(f"operating_points of {self.name} must rise in frequency_mhz")
         profiled = [profile.frequency_mhz for profile in self.power_profiles]
         if profiled != sorted(set(profiled)) or not set(profiled) <= set(frequencies):
-            raise ValueError(
-                f"power_profiles of {self.name} must rise and name operating points"
-            )
+            raise ValueError(f"power_profiles of {self.name} must rise and name operating points")
         if profiled and profiled[-1] < frequencies[-1]:
             raise ValueError(f"power_profiles of {self.name} must cover its highest frequency")
         for profile in self.power_profiles:

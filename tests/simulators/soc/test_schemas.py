@@ -7,6 +7,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+
 from chipgym.simulators.soc import schemas
 
 DATA = Path(schemas.__file__).parent / "data"
