@@ -10,7 +10,7 @@ import numpy.typing as npt
 from chipgym.envs.soc_scheduling.generator import Instance, InstanceGenerator
 from chipgym.envs.soc_scheduling.observation import build_layout
 from chipgym.envs.soc_scheduling.reward import TERMS, cost_scales, term_weights
-from chipgym.envs.soc_scheduling.stepping import FORMS, begin_batch, step_batch
+from chipgym.envs.soc_scheduling.stepping import FORMS, step_batch
 from chipgym.simulators.core.errors import InvalidValueError
 from chipgym.simulators.soc.kernel import initialise
 from chipgym.simulators.soc.layout import new_state
@@ -120,26 +120,7 @@ class SocBatch:
 
     def begin(self, active: npt.NDArray[np.bool_]) -> None:
         """Run the active rows to their first decision."""
-        begin_batch(
-            self.form,
-            self.dvfs,
-            self.num_slots,
-            self.generator.time_scale_us,
-            active,
-            self.totals,
-            self.static_row,
-            self.ki,
-            self.kf,
-            self.si,
-            self.sf,
-            self.apps,
-            self.gaps,
-            self.jobs,
-            self.trace_i,
-            self.trace_f,
-            self.obs,
-            self.masks,
-        )
+        self._run(True, active, np.zeros(self.num_envs, dtype=np.int64))
         self.done[active] = False
 
     def step(self, active: npt.NDArray[np.bool_], actions: npt.NDArray[np.int64]) -> None:
@@ -150,7 +131,18 @@ class SocBatch:
         InvalidValueError
             An action is out of range or masked; no row has been changed.
         """
-        bad = step_batch(
+        bad = self._run(False, active, actions)
+        if bad >= 0:
+            allowed = np.flatnonzero(self.masks[bad])
+            shown = ", ".join(map(str, allowed[:12])) + (", …" if len(allowed) > 12 else "")
+            place = f"action[{bad}]" if self.num_envs > 1 else "action"
+            raise InvalidValueError(place, int(actions[bad]), f"the unmasked actions {shown}")
+
+    def _run(
+        self, fresh: bool, active: npt.NDArray[np.bool_], actions: npt.NDArray[np.int64]
+    ) -> int:
+        return step_batch(
+            fresh,
             self.form,
             self.dvfs,
             self.num_slots,
@@ -176,11 +168,6 @@ class SocBatch:
             self.terms,
             self.done,
         )
-        if bad >= 0:
-            allowed = np.flatnonzero(self.masks[bad])
-            shown = ", ".join(map(str, allowed[:12])) + (", …" if len(allowed) > 12 else "")
-            place = f"action[{bad}]" if self.num_envs > 1 else "action"
-            raise InvalidValueError(place, int(actions[bad]), f"the unmasked actions {shown}")
 
     def array_names(self) -> tuple[str, ...]:
         """Names of the arrays that make up the state of the rows."""

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from chipgym.envs.core.fields import Column, Field, ObservationLayout
-from chipgym.simulators.core.numba import kernel
+from chipgym.simulators.core.numba import kernel, merged
 from chipgym.simulators.soc.kernel import wait_allowed
 from chipgym.simulators.soc.layout import (
     AVAILABLE,
@@ -31,7 +31,6 @@ from chipgym.simulators.soc.layout import (
     RANK,
     READY,
     RUNNING,
-    S_APP_TASKS,
     S_COMPLETED,
     S_FAILED,
     S_IN_FLIGHT,
@@ -45,6 +44,7 @@ from chipgym.simulators.soc.layout import (
     SLOWDOWN,
     TASK_PTR,
     TASK_READY,
+    TASK_SLOT,
     TASK_START,
 )
 from chipgym.simulators.soc.tasks import delays, task_row
@@ -107,12 +107,12 @@ def build_layout(num_slots: int, num_pes: int) -> ObservationLayout:
     )
 
 
-@kernel
+@merged
 def _squash(value: float, scale: float) -> float:
     return value / (value + scale) if value > 0.0 else 0.0
 
 
-@kernel
+@merged
 def ready_position(ki: Any, kf: Any, si: Any, slot: int) -> int:
     """Ready-list position of what a slot shows: tasks that some working PE supports."""
     if si[S_FAILED] == 0:
@@ -129,7 +129,7 @@ def ready_position(ki: Any, kf: Any, si: Any, slot: int) -> int:
     return -1
 
 
-@kernel
+@merged
 def slowdown_of(ki: Any, kf: Any, si: Any, p: int) -> float:
     """Highest over present frequency of a PE."""
     cluster = ki[ki[PE_CLUSTER] + p]
@@ -137,7 +137,7 @@ def slowdown_of(ki: Any, kf: Any, si: Any, p: int) -> float:
     return slowdown
 
 
-@kernel
+@merged
 def estimate_row(
     ki: Any, kf: Any, si: Any, sf: Any, task: int, exec_us: Any, delay_us: Any, finish_us: Any
 ) -> float:
@@ -161,7 +161,14 @@ def estimate_row(
     return best
 
 
-@kernel
+@merged
+def _write_unusable(obs: Any, at: int) -> None:
+    for i in range(at, at + NUM_PAIR - 1):
+        obs[i] = 1.0
+    obs[at + NUM_PAIR - 1] = 0.0
+
+
+@merged
 def _observe_tasks(
     ki: Any, kf: Any, si: Any, sf: Any, num_slots: int, scale: float, scratch: Any, obs: Any
 ) -> int:
@@ -182,7 +189,7 @@ def _observe_tasks(
         best = estimate_row(ki, kf, si, sf, task, exec_us[used], delay_us[used], finish_us[used])
         scratch[3 * num_slots, used] = best
         best_of_all = min(best_of_all, best)
-        slot = task // si[S_APP_TASKS]
+        slot = si[si[TASK_SLOT] + task]
         app = si[si[SLOT_APP] + slot]
         row = task_row(ki, si, task)
         age = now - sf[si[SLOT_ARRIVAL] + slot]
@@ -201,8 +208,7 @@ def _observe_tasks(
         for p in range(pes):
             at = (r * pes + p) * NUM_PAIR
             if finish_us[r, p] == np.inf:
-                obs[at : at + 5] = 1.0
-                obs[at + 5] = 0.0
+                _write_unusable(obs, at)
                 continue
             obs[at] = _squash(finish_us[r, p], scale)
             obs[at + 1] = _squash(finish_us[r, p] - best_of_all, scale)
@@ -211,9 +217,9 @@ def _observe_tasks(
             obs[at + 4] = _squash(delay_us[r, p], scale)
             obs[at + 5] = 1.0
     for i in range(used * pes, num_slots * pes):
-        obs[i * NUM_PAIR : i * NUM_PAIR + 5] = 1.0
-        obs[i * NUM_PAIR + 5] = 0.0
-    obs[tasks_at + used * NUM_TASK : tasks_at + num_slots * NUM_TASK] = 0.0
+        _write_unusable(obs, i * NUM_PAIR)
+    for i in range(tasks_at + used * NUM_TASK, tasks_at + num_slots * NUM_TASK):
+        obs[i] = 0.0
     return used
 
 

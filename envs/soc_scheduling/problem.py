@@ -30,6 +30,7 @@ from chipgym.simulators.soc.layout import (
     SLOT_APP,
     SLOT_JOB,
     TABLE_PE,
+    TASK_SLOT,
 )
 from chipgym.simulators.soc.tasks import task_row
 
@@ -118,7 +119,7 @@ def _fill(
         if position < 0:
             break
         task = si[si[READY] + position]
-        slot = task // si[S_APP_TASKS]
+        slot = si[si[TASK_SLOT] + task]
         row = task_row(ki, si, task)
         ints[0, used] = si[si[SLOT_JOB] + slot]
         ints[1, used] = si[si[SLOT_APP] + slot]

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from chipgym.envs.soc_scheduling.generator import Instance
 from chipgym.simulators.core.errors import UnknownNameError
-from chipgym.simulators.core.numba import kernel
+from chipgym.simulators.core.numba import merged
 from chipgym.simulators.soc.layout import (
     F_AREA,
     F_CAP_EXCESS,
@@ -83,7 +83,7 @@ def cost_scales(instance: Instance) -> npt.NDArray[np.float64]:
     )
 
 
-@kernel
+@merged
 def costs(si: Any, sf: Any, out: Any) -> None:
     """Costs of a state so far, in the order of `TERMS`; each only ever grows."""
     out[0] = sf[F_AREA]

@@ -13,7 +13,7 @@ import numpy as np
 
 from chipgym.envs.soc_scheduling.observation import estimate_row, observe, ready_position
 from chipgym.envs.soc_scheduling.reward import costs
-from chipgym.simulators.core.numba import kernel
+from chipgym.simulators.core.numba import kernel, merged
 from chipgym.simulators.soc.kernel import (
     DECISION,
     advance,
@@ -35,18 +35,19 @@ from chipgym.simulators.soc.layout import (
 )
 from chipgym.simulators.soc.tasks import task_row
 
-__all__ = ["FORMS", "begin_batch", "step_batch"]
+__all__ = ["FORMS", "step_batch"]
 
 SCHEDULING, MAPPING, ORDERING = range(3)
 FORMS = {"scheduling": SCHEDULING, "mapping": MAPPING, "ordering": ORDERING}
 
 
-@kernel
+@merged
 def _write_mask(
     form: int, dvfs: int, num_slots: int, total: int, ki: Any, kf: Any, si: Any, sf: Any, mask: Any
 ) -> None:
     pes = ki[K_PES]
-    mask[:] = False
+    for action in range(len(mask)):
+        mask[action] = False
     for r in range(num_slots):
         position = ready_position(ki, kf, si, r)
         if position < 0:
@@ -72,7 +73,7 @@ def _write_mask(
                     at += 1
 
 
-@kernel
+@merged
 def _apply(
     form: int, num_slots: int, action: int, ki: Any, kf: Any, si: Any, sf: Any, scratch: Any
 ) -> bool:
@@ -109,49 +110,17 @@ def _apply(
         finish_us[:pes],
     )
     if form == ORDERING:
-        pe = np.argmin(finish_us[:pes])
+        pe = 0
+        for p in range(1, pes):
+            if finish_us[p] < finish_us[pe]:
+                pe = p
     commit(ki, kf, si, sf, position, pe, finish_us[pe])
     return True
 
 
 @kernel
-def begin_batch(
-    form: int,
-    dvfs: int,
-    num_slots: int,
-    scale: float,
-    active: Any,
-    totals: Any,
-    static_row: Any,
-    ki: Any,
-    kf: Any,
-    si: Any,
-    sf: Any,
-    apps: Any,
-    gaps: Any,
-    jobs: Any,
-    trace_i: Any,
-    trace_f: Any,
-    obs: Any,
-    masks: Any,
-) -> None:
-    """Bring fresh states to their first decision; rows that are not active are left alone."""
-    pes = ki[0, K_PES]
-    scratch = np.empty((3 * num_slots + 1, max(pes, num_slots)))
-    for n in range(len(active)):
-        if not active[n]:
-            continue
-        total = totals[n]
-        kin, kfn, sin, sfn = ki[static_row[n]], kf[static_row[n]], si[n], sf[n]
-        advance(
-            kin, kfn, sin, sfn, apps[n, :total], gaps[n, :total], jobs[n], trace_i[n], trace_f[n]
-        )
-        observe(kin, kfn, sin, sfn, total, num_slots, scale, scratch, obs[n])
-        _write_mask(form, dvfs, num_slots, total, kin, kfn, sin, sfn, masks[n])
-
-
-@kernel
 def step_batch(
+    fresh: bool,
     form: int,
     dvfs: int,
     num_slots: int,
@@ -181,6 +150,8 @@ def step_batch(
 
     Parameters
     ----------
+    fresh : bool
+        The active rows hold fresh states: only bring them to their first decision.
     weights : float64, shape (terms,)
     active : bool, shape (N,)
     actions, totals, static_row : int64, shape (N,)
@@ -196,6 +167,8 @@ def step_batch(
         -1, or the first row whose action is not legal; nothing has been changed then.
     """
     for n in range(len(active)):
+        if fresh:
+            break
         if active[n] and not (0 <= actions[n] < masks.shape[1] and masks[n, actions[n]]):
             return n
     pes = ki[0, K_PES]
@@ -208,7 +181,7 @@ def step_batch(
         total = totals[n]
         kin, kfn, sin, sfn = ki[static_row[n]], kf[static_row[n]], si[n], sf[n]
         costs(sin, sfn, before)
-        more = _apply(form, num_slots, actions[n], kin, kfn, sin, sfn, scratch)
+        more = not fresh and _apply(form, num_slots, actions[n], kin, kfn, sin, sfn, scratch)
         if not more or ready_position(kin, kfn, sin, 0) < 0:
             status = advance(
                 kin,
@@ -231,7 +204,8 @@ def step_batch(
             rewards[n] += terms[n, i]
         observe(kin, kfn, sin, sfn, total, num_slots, scale, scratch, obs[n])
         if done[n]:
-            masks[n, :] = False
+            for action in range(masks.shape[1]):
+                masks[n, action] = False
         else:
             _write_mask(form, dvfs, num_slots, total, kin, kfn, sin, sfn, masks[n])
     return -1

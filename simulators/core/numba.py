@@ -11,7 +11,7 @@ from numba.core import event as numba_events
 
 from chipgym.simulators.core.kernel_cache import cache_base, kernel_folder
 
-__all__ = ["announce_compilation", "kernel"]
+__all__ = ["announce_compilation", "kernel", "merged"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -21,20 +21,30 @@ _NJIT: Any = numba.njit
 _EVENTS: Any = numba_events
 
 
-def kernel(function: F) -> F:
-    """Compile a kernel, with a cache that follows the sources that it imports.
-
-    No fast-math: the same bits on every machine.
-    """
+def _compile(function: F, **options: bool) -> F:
+    """Wrap a function in Numba's compiler, with a cache that follows its imported sources."""
     folder = kernel_folder(function.__module__)
     previous = _CONFIG.CACHE_DIR
     # Numba reads the folder while it wraps the function; other libraries keep their own.
     _CONFIG.CACHE_DIR = str(folder or previous)
     try:
-        decorate = _NJIT(cache=folder is not None, nogil=True, error_model="numpy")
+        decorate = _NJIT(cache=folder is not None, nogil=True, error_model="numpy", **options)
         return cast(F, decorate(function))
     finally:
         _CONFIG.CACHE_DIR = previous
+
+
+def kernel(function: F) -> F:
+    """Compile a kernel. No fast-math: the same bits on every machine."""
+    return _compile(function)
+
+
+def merged(function: F) -> F:
+    """Compile a kernel that the machine-code compiler merges into its callers.
+
+    For short functions in hot loops: a call passes every array as seven words.
+    """
+    return _compile(function, forceinline=True)
 
 
 def announce_compilation() -> None:

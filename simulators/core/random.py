@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from chipgym.simulators.core.numba import kernel
+from chipgym.simulators.core.numba import kernel, merged
 
 __all__ = ["keyed_exponential", "keyed_normal", "keyed_uniform", "mix64", "next_below"]
 
@@ -20,7 +20,7 @@ MIX_2 = np.uint64(0x94D049BB133111EB)
 SHIFT_27, SHIFT_30, SHIFT_31, SHIFT_11 = (np.uint64(n) for n in (27, 30, 31, 11))
 
 
-@kernel
+@merged
 def mix64(value: Any) -> Any:
     """SplitMix64's output function on a uint64."""
     z = np.uint64(value) + GOLDEN_GAMMA
@@ -29,14 +29,14 @@ def mix64(value: Any) -> Any:
     return z ^ (z >> SHIFT_31)
 
 
-@kernel
+@merged
 def keyed_uniform(key: int, a: int, b: int) -> float:
     """Uniform in (0, 1), a function of (key, a, b) alone."""
     bits = mix64(mix64(mix64(np.uint64(key)) ^ np.uint64(a)) ^ np.uint64(b))
     return (float(bits >> SHIFT_11) + 0.5) / 9007199254740992.0
 
 
-@kernel
+@merged
 def keyed_normal(key: int, a: int, b: int) -> float:
     """Standard normal, a function of (key, a, b) alone (Box and Muller 1958)."""
     radius = math.sqrt(-2.0 * math.log(keyed_uniform(key, a, 2 * b)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from chipgym.simulators.core.numba import kernel
+from chipgym.simulators.core.numba import kernel, merged
 from chipgym.simulators.soc.layout import (
     BUSY_PES,
     DEADLINE,
@@ -40,6 +40,7 @@ from chipgym.simulators.soc.layout import (
     TASK_FINISH,
     TASK_PTR,
     TASK_READY,
+    TASK_SLOT,
     TASK_START,
     WAKE,
 )
@@ -49,7 +50,7 @@ from chipgym.simulators.soc.tasks import release
 __all__ = ["complete", "next_due", "next_pending"]
 
 
-@kernel
+@merged
 def complete(
     ki: Any, kf: Any, si: Any, sf: Any, p: int, jobs: Any, trace_i: Any, trace_f: Any
 ) -> None:
@@ -57,7 +58,7 @@ def complete(
     now = sf[F_NOW]
     task = si[si[RUNNING] + p]
     size = si[S_APP_TASKS]
-    slot = task // size
+    slot = si[si[TASK_SLOT] + task]
     base = slot * size
     app = si[si[SLOT_APP] + slot]
     cluster = ki[ki[PE_CLUSTER] + p]
@@ -91,7 +92,7 @@ def complete(
         _finish_job(ki, kf, si, sf, slot, jobs)
 
 
-@kernel
+@merged
 def _finish_job(ki: Any, kf: Any, si: Any, sf: Any, slot: int, jobs: Any) -> None:
     now = sf[F_NOW]
     latency = now - sf[si[SLOT_ARRIVAL] + slot]
@@ -109,7 +110,7 @@ def _finish_job(ki: Any, kf: Any, si: Any, sf: Any, slot: int, jobs: Any) -> Non
         sf[F_LATENCY] += latency
 
 
-@kernel
+@merged
 def next_due(si: Any, sf: Any) -> int:
     """PE whose completion comes first among those due now (earliest start on ties), or -1."""
     now = sf[F_NOW]
@@ -128,7 +129,6 @@ def next_due(si: Any, sf: Any) -> int:
 def next_pending(si: Any, sf: Any) -> int:
     """Position of the first task in the pending list whose data are in memory, or -1."""
     best = -1
-    size = si[S_APP_TASKS]
     for i in range(si[S_PENDING]):
         task = si[si[PENDING] + i]
         if sf[si[TASK_READY] + task] > sf[F_NOW]:
@@ -138,7 +138,10 @@ def next_pending(si: Any, sf: Any) -> int:
             continue
         other = si[si[PENDING] + best]
         time, other_time = sf[si[TASK_READY] + task], sf[si[TASK_READY] + other]
-        job, other_job = si[si[SLOT_JOB] + task // size], si[si[SLOT_JOB] + other // size]
+        job, other_job = (
+            si[si[SLOT_JOB] + si[si[TASK_SLOT] + task]],
+            si[si[SLOT_JOB] + si[si[TASK_SLOT] + other]],
+        )
         if time < other_time or (
             time == other_time and (job < other_job or (job == other_job and task < other))
         ):

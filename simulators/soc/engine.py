@@ -41,6 +41,8 @@ from chipgym.simulators.soc.lowering import lower, lower_power
 from chipgym.simulators.soc.options import SocOptions
 from chipgym.simulators.soc.platform import Platform
 from chipgym.simulators.soc.result import SocResult, TaskTrace
+from chipgym.simulators.soc.runner import run, run_earliest_task_first
+from chipgym.simulators.soc.scheduling import ETF
 from chipgym.simulators.soc.workload import Workload
 
 __all__ = ["Run", "build_static", "check_workload", "pack_table"]
@@ -172,11 +174,8 @@ class Run:
         SimulationError
             Jobs are left and nothing can ever happen again.
         """
-        from chipgym.simulators.soc.runner import run
-
         while True:
-            status = run(
-                scheduler,
+            buffers = (
                 self.ki,
                 self.kf,
                 self.si,
@@ -187,6 +186,10 @@ class Run:
                 self.trace_i,
                 self.trace_f,
             )
+            if scheduler == ETF:
+                status = run_earliest_task_first(*buffers)
+            else:
+                status = run(scheduler, *buffers)
             if status == FULL:
                 self.grow()
                 continue

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from chipgym.simulators.core.numba import kernel
+from chipgym.simulators.core.numba import kernel, merged
 from chipgym.simulators.core.random import keyed_exponential
 from chipgym.simulators.soc.completions import complete, next_due, next_pending
 from chipgym.simulators.soc.layout import (
@@ -130,7 +130,7 @@ def initialise(ki: Any, kf: Any, si: Any, sf: Any, key: int) -> None:
     update_leakage(ki, kf, si, sf)
 
 
-@kernel
+@merged
 def _assignable(ki: Any, kf: Any, si: Any, sf: Any) -> bool:
     """Whether some ready task has a PE that works; without failures every task has one."""
     if si[S_READY] == 0 or si[S_FAILED] == 0:
@@ -156,7 +156,7 @@ def wait_allowed(ki: Any, kf: Any, si: Any, sf: Any, total: int) -> bool:
     return False
 
 
-@kernel
+@merged
 def _next_event(ki: Any, kf: Any, si: Any, sf: Any, total: int) -> float:
     """Time of the next event, governor samples and thermal steps not counted."""
     time = np.inf
@@ -172,14 +172,14 @@ def _next_event(ki: Any, kf: Any, si: Any, sf: Any, total: int) -> float:
     return time
 
 
-@kernel
+@merged
 def _move_clock(ki: Any, kf: Any, si: Any, sf: Any, until: float) -> None:
     account(ki, kf, si, sf, until)
     sf[F_AREA] += si[S_IN_FLIGHT] * (until - sf[F_NOW])
     sf[F_NOW] = until
 
 
-@kernel
+@merged
 def _events_of_instant(
     ki: Any, kf: Any, si: Any, sf: Any, apps: Any, gaps: Any, jobs: Any, trace_i: Any, trace_f: Any
 ) -> bool:
@@ -249,9 +249,10 @@ def advance(
                 return DECISION
         start_all(ki, kf, si, sf)
         si[S_PHASE] = EVENTS
-        if next_due(si, sf) >= 0:
-            continue
         event = _next_event(ki, kf, si, sf, len(apps))
+        if event <= sf[F_NOW]:
+            # A task of length zero has started: it completes within the same instant.
+            continue
         if event == np.inf:
             si[S_STATUS] = STUCK
             return STUCK
@@ -270,7 +271,7 @@ def advance(
     return DONE
 
 
-@kernel
+@merged
 def assign(ki: Any, kf: Any, si: Any, sf: Any, task: int, pe: int) -> None:
     """Put a ready task (taken off the ready list by the caller) into a PE's queue."""
     si[si[TASK_PE] + task] = pe

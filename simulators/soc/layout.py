@@ -26,7 +26,7 @@ Floats = npt.NDArray[np.float64]
 
 # Counters and options take the first part of a header, offsets the second.
 FIRST_OFFSET = 32
-HEADER = 72
+HEADER = 80
 
 # Static integers: sizes and integer options.
 K_APPS, K_TASKS, K_EDGES, K_PES, K_CLUSTERS, K_OPPS, K_CORES, K_TRIPS, K_APP_TASKS = range(9)
@@ -156,7 +156,8 @@ STATIC_FIELDS = (
     CLUSTER_ENERGY,
     HOTSPOT,
     LAST_CHANGE,
-) = range(FIRST_OFFSET, FIRST_OFFSET + 40)
+    TASK_SLOT,
+) = range(FIRST_OFFSET, FIRST_OFFSET + 41)
 STATE_FIELDS = (
     ("slot_job", "i", "J"),  # job number, -1: free
     ("slot_app", "i", "J"),
@@ -198,6 +199,7 @@ STATE_FIELDS = (
     ("cluster_energy", "f", "C"),  # since the last thermal step, J
     ("hotspot", "f", "5"),  # degrees C
     ("last_change", "f", "C"),  # time of the last explicit frequency change
+    ("task_slot", "i", "J*M"),  # slot of each task instance: dividing costs more than looking up
 )
 
 
@@ -269,7 +271,9 @@ def new_state(slots: int, app_tasks: int, num_pes: int, clusters: int) -> tuple[
     num_ints, num_floats = _place(header, STATE_FIELDS, _state_sizes(header))
     si = np.zeros(num_ints, dtype=np.int64)
     si[:HEADER] = header
-    return si, np.zeros(num_floats)
+    sf = np.zeros(num_floats)
+    state_views(si, sf)["task_slot"][:] = np.repeat(np.arange(slots), app_tasks)
+    return si, sf
 
 
 def _matrix_power_of_step(matrix: Floats, exponent: float) -> Floats:

@@ -11,7 +11,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from chipgym.simulators.core.numba import kernel
+import numpy as np
+
+from chipgym.simulators.core.numba import kernel, merged
 from chipgym.simulators.soc.layout import (
     BUSY_PES,
     BUSY_TIME,
@@ -89,7 +91,7 @@ def update_leakage(ki: Any, kf: Any, si: Any, sf: Any) -> None:
         )
 
 
-@kernel
+@merged
 def _dynamic_power(ki: Any, kf: Any, si: Any, sf: Any, c: int) -> float:
     """Dynamic power of the cluster's busy cores together, watts."""
     busy = si[si[BUSY_PES] + c]
@@ -101,7 +103,7 @@ def _dynamic_power(ki: Any, kf: Any, si: Any, sf: Any, c: int) -> float:
     ]
 
 
-@kernel
+@merged
 def account(ki: Any, kf: Any, si: Any, sf: Any, until: float) -> None:
     """Integrate energy from now to `until`, a span without events."""
     span = until - sf[F_NOW]
@@ -166,7 +168,9 @@ def step_thermal(ki: Any, kf: Any, si: Any, sf: Any) -> None:
     clusters = ki[K_CLUSTERS]
     span = (sf[F_NOW] - sf[F_LAST_THERMAL]) * MICRO
     ambient = kf[KF_AMBIENT]
-    previous = sf[si[HOTSPOT] : si[HOTSPOT] + 5].copy()
+    previous = np.empty(5)
+    for i in range(5):
+        previous[i] = sf[si[HOTSPOT] + i]
     for i in range(5):
         value = ambient
         for j in range(5):
@@ -190,7 +194,9 @@ def step_thermal(ki: Any, kf: Any, si: Any, sf: Any) -> None:
 @kernel
 def _throttle(ki: Any, kf: Any, si: Any, sf: Any) -> None:
     """Limit every cluster by the highest trip in force; a trip is released below its hysteresis."""
-    hottest = sf[si[HOTSPOT] : si[HOTSPOT] + 5].max()
+    hottest = sf[si[HOTSPOT]]
+    for i in range(1, 5):
+        hottest = max(hottest, sf[si[HOTSPOT] + i])
     for c in range(ki[K_CLUSTERS]):
         level = si[si[TRIPPED] + c]
         while level < ki[K_TRIPS] and hottest >= kf[ki[TRIP] + level]:

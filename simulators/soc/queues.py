@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from chipgym.simulators.core.numba import kernel
+from chipgym.simulators.core.numba import kernel, merged
 from chipgym.simulators.core.random import keyed_exponential, keyed_normal
 from chipgym.simulators.soc.layout import (
     AVAILABLE,
@@ -45,6 +45,7 @@ from chipgym.simulators.soc.layout import (
     TASK_ENERGY,
     TASK_PE,
     TASK_SEQUENCE,
+    TASK_SLOT,
     TASK_START,
     WAKE,
 )
@@ -56,18 +57,21 @@ __all__ = ["enqueue", "fail", "refresh_wake", "start_all", "unlink"]
 FAILURE_STREAM = -1
 
 
-@kernel
+@merged
 def refresh_wake(si: Any, sf: Any, p: int) -> None:
-    """Next time at which an idle PE could start something: the earliest data in its queue."""
+    """Next time at which an idle PE could start something: the earliest data in its queue.
+
+    Among tasks whose data are there already, any will do.
+    """
     earliest = np.inf
     task = si[si[QUEUE_HEAD] + p]
-    while task >= 0:
+    while task >= 0 and earliest > sf[F_NOW]:
         earliest = min(earliest, sf[si[TASK_DATA] + task])
         task = si[si[NEXT_TASK] + task]
     sf[si[WAKE] + p] = earliest
 
 
-@kernel
+@merged
 def _startable(si: Any, sf: Any, p: int) -> int:
     """First task in a PE's queue whose data are there, or -1."""
     task = si[si[QUEUE_HEAD] + p]
@@ -76,7 +80,7 @@ def _startable(si: Any, sf: Any, p: int) -> int:
     return task
 
 
-@kernel
+@merged
 def unlink(si: Any, sf: Any, p: int, task: int) -> None:
     before, after = si[si[PREVIOUS_TASK] + task], si[si[NEXT_TASK] + task]
     if before >= 0:
@@ -90,13 +94,12 @@ def unlink(si: Any, sf: Any, p: int, task: int) -> None:
     si[si[QUEUE_LENGTH] + p] -= 1
 
 
-@kernel
+@merged
 def enqueue(si: Any, sf: Any, p: int, task: int) -> None:
     """Insert into a PE's queue, which is ordered by job, then by order of assignment."""
-    size = si[S_APP_TASKS]
-    job = si[si[SLOT_JOB] + task // size]
+    job = si[si[SLOT_JOB] + si[si[TASK_SLOT] + task]]
     before = si[si[QUEUE_TAIL] + p]
-    while before >= 0 and si[si[SLOT_JOB] + before // size] > job:
+    while before >= 0 and si[si[SLOT_JOB] + si[si[TASK_SLOT] + before]] > job:
         before = si[si[PREVIOUS_TASK] + before]
     after = si[si[QUEUE_HEAD] + p] if before < 0 else si[si[NEXT_TASK] + before]
     si[si[PREVIOUS_TASK] + task] = before
@@ -114,11 +117,11 @@ def enqueue(si: Any, sf: Any, p: int, task: int) -> None:
     si[S_SEQUENCE] += 1
 
 
-@kernel
+@merged
 def _start(ki: Any, kf: Any, si: Any, sf: Any, p: int, task: int) -> None:
     now = sf[F_NOW]
     size = si[S_APP_TASKS]
-    slot = task // size
+    slot = si[si[TASK_SLOT] + task]
     cluster = ki[ki[PE_CLUSTER] + p]
     time = kf[ki[EXEC] + task_row(ki, si, task) * ki[K_PES] + p]
     if kf[KF_NOISE] > 0.0 and time > 0.0:
@@ -134,22 +137,26 @@ def _start(ki: Any, kf: Any, si: Any, sf: Any, p: int, task: int) -> None:
     sf[si[TASK_ENERGY] + task] = sf[si[SHARE] + cluster]
 
 
-@kernel
+@merged
 def start_all(ki: Any, kf: Any, si: Any, sf: Any) -> bool:
     """Start whatever can start now, in order of job, then of assignment."""
-    size = si[S_APP_TASKS]
     any_started = False
     while True:
         best = -1
         best_pe = -1
+        candidates = 0
         for p in range(ki[K_PES]):
             if sf[si[WAKE] + p] > sf[F_NOW] or si[si[RUNNING] + p] >= 0 or si[si[FAILED] + p]:
                 continue
             task = _startable(si, sf, p)
             if task < 0:
                 continue
+            candidates += 1
             if best >= 0:
-                job, best_job = si[si[SLOT_JOB] + task // size], si[si[SLOT_JOB] + best // size]
+                job, best_job = (
+                    si[si[SLOT_JOB] + si[si[TASK_SLOT] + task]],
+                    si[si[SLOT_JOB] + si[si[TASK_SLOT] + best]],
+                )
                 earlier = si[si[TASK_SEQUENCE] + task] < si[si[TASK_SEQUENCE] + best]
                 if not (job < best_job or (job == best_job and earlier)):
                     continue
@@ -158,6 +165,8 @@ def start_all(ki: Any, kf: Any, si: Any, sf: Any) -> bool:
             return any_started
         _start(ki, kf, si, sf, best_pe, best)
         any_started = True
+        if candidates == 1:
+            return True
 
 
 @kernel

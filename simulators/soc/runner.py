@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from chipgym.simulators.core.numba import kernel
+from chipgym.simulators.core.numba import kernel, merged
 from chipgym.simulators.soc.kernel import DECISION, advance, assign
 from chipgym.simulators.soc.layout import (
     AVAILABLE,
@@ -14,6 +14,7 @@ from chipgym.simulators.soc.layout import (
     F_NOW,
     FAILED,
     K_OPPS,
+    K_PES,
     LIFETIME,
     MEAN_EXEC,
     OPP,
@@ -21,18 +22,20 @@ from chipgym.simulators.soc.layout import (
     RANK,
     READY,
     RUNNING,
+    S_APP_TASKS,
     S_PES,
     S_RANDOM,
     S_READY,
+    S_SLOTS,
     S_STATUS,
     SLOWDOWN,
     TABLE_PE,
     TASK_PE,
 )
-from chipgym.simulators.soc.scheduling import schedule, uses_estimates
+from chipgym.simulators.soc.scheduling import earliest_task_first, schedule, uses_estimates
 from chipgym.simulators.soc.tasks import delays, task_row
 
-__all__ = ["run"]
+__all__ = ["run", "run_earliest_task_first"]
 
 
 @kernel
@@ -51,38 +54,23 @@ def run(
     """Advance a state to its end with a scheduler of `scheduling`, and return the status.
 
     Buffers are those of `layout`; `jobs`, `trace_i` and `trace_f` those of `kernel.advance`.
-    Scratch arrays grow with the longest ready list met.
     """
     pes = si[S_PES]
     available = sf[si[AVAILABLE] : si[AVAILABLE] + pes]
     lifetime = si[si[LIFETIME] : si[LIFETIME] + pes]
-    room = 0
-    exec_us = np.empty((0, pes))
-    delay_us = np.empty((0, pes))
-    rank = np.empty(0)
-    mean_exec = np.empty(0)
-    table_pe = np.empty(0, np.int64)
-    floats = np.empty(0)
-    ints = np.empty((3, 0), np.int64)
-    out_task = np.empty(0, np.int64)
-    out_pe = np.empty(0, np.int64)
+    # As many tasks as can be ready at once; pages that are never touched cost nothing.
+    room = si[S_SLOTS] * si[S_APP_TASKS]
+    exec_us = np.empty((room, pes))
+    delay_us = np.empty((room, pes))
+    floats = np.empty((3, room))
+    ints = np.empty((6, max(room, pes)), np.int64)
+    rank, mean_exec, table_pe, out_task, out_pe = floats[0], floats[1], ints[3], ints[4], ints[5]
     slowdown = np.ones(pes)
     busy = np.zeros(pes, np.int64)
     random_state = si[S_RANDOM : S_RANDOM + 1].view(np.uint64)
     estimating = uses_estimates(scheduler)
     while advance(ki, kf, si, sf, apps, gaps, jobs, trace_i, trace_f) == DECISION:
         n = si[S_READY]
-        if n > room:
-            room = max(2 * n, 16)
-            exec_us = np.empty((room, pes))
-            delay_us = np.empty((room, pes))
-            rank = np.empty(room)
-            mean_exec = np.empty(room)
-            table_pe = np.empty(room, np.int64)
-            floats = np.empty(room)
-            ints = np.empty((3, max(room, pes)), np.int64)
-            out_task = np.empty(room, np.int64)
-            out_pe = np.empty(room, np.int64)
         for p in range(pes):
             cluster = ki[ki[PE_CLUSTER] + p]
             busy[p] = si[si[RUNNING] + p] >= 0
@@ -92,8 +80,7 @@ def run(
             row = task_row(ki, si, task)
             if estimating:
                 delays(ki, kf, si, sf, task, delay_us[i])
-            for p in range(pes):
-                exec_us[i, p] = np.inf if si[si[FAILED] + p] else kf[ki[EXEC] + row * pes + p]
+            _execution_times(ki, kf, si, task, exec_us[i])
             rank[i] = kf[ki[RANK] + row]
             mean_exec[i] = kf[ki[MEAN_EXEC] + row]
             table_pe[i] = ki[ki[TABLE_PE] + row]
@@ -112,21 +99,70 @@ def run(
             table_pe,
             random_state,
             ints,
-            floats,
+            floats[2],
             out_task,
             out_pe,
         )
-        for i in range(made):
-            assign(ki, kf, si, sf, si[si[READY] + out_task[i]], out_pe[i])
-        if made == n:
-            si[S_READY] = 0
-        else:
-            _drop_assigned(si, n)
+        _assign_all(ki, kf, si, sf, made, out_task, out_pe)
     return si[S_STATUS]
 
 
 @kernel
-def _drop_assigned(si: Any, n: int) -> None:
+def run_earliest_task_first(
+    ki: Any,
+    kf: Any,
+    si: Any,
+    sf: Any,
+    apps: Any,
+    gaps: Any,
+    jobs: Any,
+    trace_i: Any,
+    trace_f: Any,
+) -> int:
+    """Advance a state to its end with ETF, as `run` does.
+
+    Apart because every environment needs it at once, and the other schedulers only add to the time
+    that compiling takes.
+    """
+    pes = si[S_PES]
+    available = sf[si[AVAILABLE] : si[AVAILABLE] + pes]
+    room = si[S_SLOTS] * si[S_APP_TASKS]
+    exec_us = np.empty((room, pes))
+    delay_us = np.empty((room, pes))
+    best_us = np.empty(room)
+    ints = np.empty((4, room), np.int64)
+    order, best_pe, out_task, out_pe = ints[0], ints[1], ints[2], ints[3]
+    while advance(ki, kf, si, sf, apps, gaps, jobs, trace_i, trace_f) == DECISION:
+        n = si[S_READY]
+        for i in range(n):
+            order[i] = i
+            task = si[si[READY] + i]
+            delays(ki, kf, si, sf, task, delay_us[i])
+            _execution_times(ki, kf, si, task, exec_us[i])
+        made = earliest_task_first(
+            n, exec_us, delay_us, sf[F_NOW], available, order, best_pe, best_us, out_task, out_pe
+        )
+        _assign_all(ki, kf, si, sf, made, out_task, out_pe)
+    return si[S_STATUS]
+
+
+@merged
+def _execution_times(ki: Any, kf: Any, si: Any, task: int, out: Any) -> None:
+    """Fill a task's table times, shape (P,); inf where unsupported or failed."""
+    row = task_row(ki, si, task)
+    for p in range(ki[K_PES]):
+        out[p] = np.inf if si[si[FAILED] + p] else kf[ki[EXEC] + row * ki[K_PES] + p]
+
+
+@merged
+def _assign_all(ki: Any, kf: Any, si: Any, sf: Any, made: int, out_task: Any, out_pe: Any) -> None:
+    """Carry out a pass and keep the ready tasks that it left."""
+    n = si[S_READY]
+    for i in range(made):
+        assign(ki, kf, si, sf, si[si[READY] + out_task[i]], out_pe[i])
+    if made == n:
+        si[S_READY] = 0
+        return
     left = 0
     for i in range(n):
         if si[si[TASK_PE] + si[si[READY] + i]] < 0:

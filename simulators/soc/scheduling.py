@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from chipgym.simulators.core.numba import kernel
+from chipgym.simulators.core.numba import kernel, merged
 from chipgym.simulators.core.random import next_below
 
-__all__ = ["SCHEDULERS", "schedule", "select_met", "uses_estimates"]
+__all__ = ["SCHEDULERS", "earliest_task_first", "schedule", "select_met", "uses_estimates"]
 
 # Stable numbers: they are part of recorded runs.
 MET, EFT, ETF, ETF_LB, STF, HEFT_RT, CEDR_HEFT_RT, RANDOM, TABLE = range(9)
@@ -32,7 +32,7 @@ SCHEDULERS = {
 }
 
 
-@kernel
+@merged
 def select_met(exec_row: Any, busy: Any, counts: Any, members: Any) -> int:
     """PE of MET: least execution time, then DS3's busy filter, then fewest assignments this pass.
 
@@ -70,12 +70,12 @@ def select_met(exec_row: Any, busy: Any, counts: Any, members: Any) -> int:
     return best
 
 
-@kernel
+@merged
 def _estimate(exec_us: float, delay_us: float, wait_us: float) -> float:
     return exec_us + max(delay_us, wait_us, 0.0)
 
 
-@kernel
+@merged
 def uses_estimates(kind: int) -> bool:
     """Whether a scheduler reads data delays and keeps track of when PEs become free."""
     return kind != MET and kind != STF and kind != RANDOM
@@ -145,7 +145,7 @@ def _fifo(
 
 
 @kernel
-def _earliest_task_first(
+def earliest_task_first(
     n: int,
     exec_us: Any,
     delay_us: Any,
@@ -302,7 +302,7 @@ def schedule(
                 i -= 1
             order[i + 1] = t
     if kind == ETF:
-        return _earliest_task_first(
+        return earliest_task_first(
             n,
             exec_us,
             delay_us,

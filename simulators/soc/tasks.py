@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from chipgym.simulators.core.numba import kernel
+from chipgym.simulators.core.numba import kernel, merged
 from chipgym.simulators.soc.layout import (
     COMM,
     COMM_SAME,
@@ -40,20 +40,21 @@ from chipgym.simulators.soc.layout import (
     TASK_PE,
     TASK_PTR,
     TASK_READY,
+    TASK_SLOT,
     TO_MEMORY,
 )
 
 __all__ = ["data_time", "delays", "inject", "make_ready", "release", "task_row"]
 
 
-@kernel
+@merged
 def task_row(ki: Any, si: Any, task: int) -> int:
     """Row of a task instance in the static tables."""
-    slot = task // si[S_APP_TASKS]
+    slot = si[si[TASK_SLOT] + task]
     return ki[ki[TASK_PTR] + si[si[SLOT_APP] + slot]] + task - slot * si[S_APP_TASKS]
 
 
-@kernel
+@merged
 def make_ready(si: Any, sf: Any, task: int) -> None:
     si[si[READY] + si[S_READY]] = task
     si[S_READY] += 1
@@ -90,7 +91,7 @@ def inject(ki: Any, kf: Any, si: Any, sf: Any, apps: Any, gaps: Any, jobs: Any) 
     sf[F_NEXT_INJECTION] = now if filling else now + gaps[job]
 
 
-@kernel
+@merged
 def release(ki: Any, kf: Any, si: Any, sf: Any, task: int) -> None:
     """All predecessors of a task have completed: ready now, or when its data reach the memory."""
     if ki[K_SHARED_MEMORY] == 0:
@@ -98,7 +99,7 @@ def release(ki: Any, kf: Any, si: Any, sf: Any, task: int) -> None:
         make_ready(si, sf, task)
         return
     size = si[S_APP_TASKS]
-    base = (task // size) * size
+    base = si[si[TASK_SLOT] + task] * size
     row = task_row(ki, si, task)
     latest = 0.0
     for e in range(ki[ki[PRED_PTR] + row], ki[ki[PRED_PTR] + row + 1]):
@@ -113,11 +114,11 @@ def release(ki: Any, kf: Any, si: Any, sf: Any, task: int) -> None:
     si[S_PENDING] += 1
 
 
-@kernel
+@merged
 def delays(ki: Any, kf: Any, si: Any, sf: Any, task: int, out: Any) -> None:
     """Delay from now until a ready task's data would be on each PE, µs, shape (P,)."""
     size = si[S_APP_TASKS]
-    base = (task // size) * size
+    base = si[si[TASK_SLOT] + task] * size
     row = task_row(ki, si, task)
     now = sf[F_NOW]
     out[:] = 0.0
@@ -141,11 +142,11 @@ def delays(ki: Any, kf: Any, si: Any, sf: Any, task: int, out: Any) -> None:
             out[p] = max(out[p], finish + comm - now)
 
 
-@kernel
+@merged
 def data_time(ki: Any, kf: Any, si: Any, sf: Any, task: int, pe: int) -> float:
     """Absolute time at which the data of a task are on a PE if it is assigned now."""
     size = si[S_APP_TASKS]
-    base = (task // size) * size
+    base = si[si[TASK_SLOT] + task] * size
     row = task_row(ki, si, task)
     now = sf[F_NOW]
     shared = ki[K_SHARED_MEMORY] != 0
