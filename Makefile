@@ -34,7 +34,6 @@ $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(BIN)/python
 	@touch $@ $(VENV)/.installed
 
 demo: $(VENV)/.installed ## install, then train and rank agents on SoC scheduling (about 5 minutes)
-	$(BIN)/chipgym doctor --warm-up
 	$(BIN)/chipgym benchmark quick $(DEMO_ARGS)
 
 test: $(VENV)/.installed-dev ## install with the development tools, then run the tests

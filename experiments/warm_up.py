@@ -21,15 +21,16 @@ SOC_IDS = (
 )
 
 
-def _simulate(options: SocOptions) -> None:
+def _simulate(options: SocOptions, scheduler: str = "ETF") -> None:
     platform = Platform.named("canonical-3pe")
     applications = [Application.named("canonical")]
     workload = Workload(np.zeros(2, dtype=np.int64), np.full(2, 25.0))
-    simulate(platform, applications, workload, "ETF", options, record_trace=True)
+    simulate(platform, applications, workload, scheduler, options, record_trace=True)
 
 
 def _simulate_clean_order() -> None:
     _simulate(SocOptions())
+    _simulate(SocOptions(), "MET")
 
 
 def _simulate_tick_orders() -> None:
@@ -44,6 +45,7 @@ def _step_environments() -> None:
     for name in SOC_IDS:
         env = gym.make(name, scenario="canonical")
         _, info = env.reset(seed=0)
+        _ = env.get_wrapper_attr("problem")
         env.step(int(np.flatnonzero(info["action_mask"])[0]))
         env.close()
         envs = gym.make_vec(
