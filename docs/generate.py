@@ -8,13 +8,14 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
 
 import chipgym  # noqa: F401  # registers the ids
+from chipgym.envs.core.fields import Column, Field
 
 ROOT = Path(__file__).parent.parent
 TUTORIAL = ROOT / "examples" / "soc_scheduling_tutorial.py"
@@ -75,17 +76,22 @@ def environment_page(env_id: str) -> str:
     text = f"# {env_id.split('/')[1]}\n\n{table(['', 'with the default scenario'], facts)}\n{doc}\n"
     text += "\n## Observation fields\n\nGenerated from the declared fields, for the default "
     text += "scenario; `env.unwrapped.observation_layout` has them for any.\n\n"
-    rows = base.observation_layout.describe()
-    columns = ["field", "shape", "elements", "unit", "low", "high", "meaning"]
-    text += table(columns, [[code(row, key) for key in columns] for row in rows])
+    text += "".join(field_section(field) for field in base.observation_layout)
     text += "\n## Scenarios\n\nNames for the `scenario` argument. Each has train instances, drawn "
     text += 'from the seed, and a fixed set of test instances (`split="test"`).\n\n'
     return text + scenario_table(env_id)
 
 
-def code(row: Mapping[str, str], key: str) -> str:
-    """Format one cell of the field table."""
-    return f"`{row[key]}`" if key in ("field", "shape") and row[key] else row[key]
+def field_section(field: Field) -> str:
+    """Heading and table of one observation field: a row for each column along its last axis."""
+    where = f"elements {field.slice.start} to {field.slice.stop - 1} of the flat observation"
+    text = f"### {field.name}\n\n{field.meaning}. Shape `{field.shape}`, {where}.\n\n"
+    items: Sequence[Field | Column] = field.columns or (field,)
+    rows = [
+        [f"`{item.name}`", item.unit, f"{item.low:g} … {item.high:g}", item.meaning]
+        for item in items
+    ]
+    return text + table(["feature", "unit", "range", "meaning"], rows) + "\n"
 
 
 def promote(doc: str) -> str:

@@ -37,6 +37,8 @@ class EnvFacts:
         Instances of the split, where it is finite.
     spec : str
         The EnvSpec as JSON.
+    content : str
+        Hash of the task's instances if it has further arguments, which may name files.
     """
 
     metric: str
@@ -45,6 +47,7 @@ class EnvFacts:
     simulator_version: str
     num_instances: int | None
     spec: str
+    content: str = ""
 
 
 def env_ids() -> list[str]:
@@ -110,6 +113,7 @@ def probe(task: TaskSpec) -> EnvFacts:
             simulator_version=_simulator_version(task.env, base),
             num_instances=count,
             spec=_spec(env),
+            content=_content(env, task) if task.kwargs else "",
         )
     finally:
         env.close()
@@ -122,6 +126,15 @@ def instance_hash(env: gymnasium.Env[Any, Any]) -> str:
         return ""
     parts = [instance.platform, *instance.applications, instance.workload]
     return content_hash([*(part.content_hash for part in parts), repr(instance.options)])
+
+
+def _content(env: gymnasium.Env[Any, Any], task: TaskSpec) -> str:
+    """Hash of all instances of a task; "" where they have no description."""
+    hashes = []
+    for instance in task.instance_indexes:
+        env.reset(seed=instance, options={"instance": instance})
+        hashes.append(instance_hash(env))
+    return content_hash(hashes) if any(hashes) else ""
 
 
 def _spec(env: gymnasium.Env[Any, Any]) -> str:

@@ -4,18 +4,33 @@ from __future__ import annotations
 
 import contextlib
 import os
+import textwrap
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from chipgym.experiments.suite import AgentSpec, CurveSpec, TaskSpec, slug
+from chipgym.simulators.core.errors import ChipGymError
 from chipgym.simulators.core.hashing import content_hash
 
-__all__ = ["Job", "JobOutcome", "Progress", "ProgressCallback", "execute_job", "make_job"]
+__all__ = [
+    "Job",
+    "JobOutcome",
+    "Progress",
+    "ProgressCallback",
+    "execute_job",
+    "make_job",
+]
 
 PROGRESS_INTERVAL_S = 0.2
+MAX_MESSAGE = 300
+"""Length of the message of an unexpected failure; libraries put whole arrays into theirs."""
+
+ERROR = "error.txt"
+"""Traceback of a job that failed unexpectedly."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +97,8 @@ class JobOutcome:
         Run now, found finished, or failed.
     error, error_type : str
         Message and class name of the failure.
+    details : str
+        File with the traceback, if the failure is none of wrong input or of the file system.
     errno : int
         Operating system's error number of the failure, 0 if it has none.
     wall_s : float
@@ -92,6 +109,7 @@ class JobOutcome:
     status: Literal["finished", "reused", "failed"]
     error: str = ""
     error_type: str = ""
+    details: str = ""
     errno: int = 0
     wall_s: float = 0.0
 
@@ -103,8 +121,13 @@ def make_job(
     seed: int,
     curve: CurveSpec,
     simulator_version: str,
+    content: str | None = None,
 ) -> Job:
-    """Build the job of (task, agent, seed) below a run folder."""
+    """Build the job of (task, agent, seed) below a run folder.
+
+    `content` is the hash of the task's instances where its arguments may name files: edited files
+    make another job.
+    """
     config: dict[str, Any] = {
         "task": {**task.document(), "instances": list(task.instance_indexes)},
         "agent": agent.model_copy(
@@ -114,6 +137,8 @@ def make_job(
         "curve": curve.document() if agent.algorithm is not None else {},
         "simulator_version": simulator_version,
     }
+    if content:
+        config["content"] = content
     parts = [slug(task.label), slug(agent.name), f"seed{seed}", content_hash(config)[:8]]
     key = "--".join(parts)
     return Job(key, str(root / "jobs" / key), config)
@@ -133,17 +158,38 @@ def execute_job(job: Job, report: ProgressCallback | None = None) -> JobOutcome:
         folder.mkdir(parents=True, exist_ok=True)
         with _locked(folder / ".lock"):
             fresh = work(job, _throttled(report))
+            (folder / ERROR).unlink(missing_ok=True)
     except Exception as error:
         return JobOutcome(
             job.key,
             "failed",
-            error=str(error) or type(error).__name__,
+            error=_explain(error),
+            details=_keep_traceback(error, Path(job.folder)),
             error_type=type(error).__name__,
             errno=getattr(error, "errno", 0) or 0,
             wall_s=time.monotonic() - start,
         )
     status: Literal["finished", "reused"] = "finished" if fresh else "reused"
     return JobOutcome(job.key, status, wall_s=time.monotonic() - start)
+
+
+def _explain(error: Exception) -> str:
+    """Say what went wrong; the class of an error that no input should cause is part of it."""
+    if isinstance(error, ChipGymError | OSError):
+        return str(error) or type(error).__name__
+    text = textwrap.shorten(str(error), MAX_MESSAGE, placeholder=" …")
+    return f"{type(error).__name__}: {text}"
+
+
+def _keep_traceback(error: Exception, folder: Path) -> str:
+    """Write the traceback of an error that no input should cause; return the file, if any."""
+    if isinstance(error, ChipGymError | OSError):
+        return ""
+    try:
+        (folder / ERROR).write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+    except OSError:
+        return ""
+    return str(folder / ERROR)
 
 
 def _throttled(report: ProgressCallback | None) -> ProgressCallback:

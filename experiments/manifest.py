@@ -16,7 +16,7 @@ from typing import Any
 import chipgym
 from chipgym.simulators.core.hashing import content_hash
 
-__all__ = ["build_manifest", "timestamp"]
+__all__ = ["MANIFEST_FIELDS", "build_manifest", "timestamp"]
 
 DEPENDENCIES = (
     "numpy",
@@ -27,6 +27,28 @@ DEPENDENCIES = (
     "stable-baselines3",
     "sb3-contrib",
 )
+
+
+MANIFEST_FIELDS = frozenset(
+    {
+        "package_version",
+        "simulator_versions",
+        "source",
+        "env_specs",
+        "configuration",
+        "configuration_hash",
+        "seeds",
+        "dependencies",
+        "python",
+        "platform",
+        "cpu",
+        "cpus",
+        "started",
+        "finished",
+        "wall_s",
+    }
+)
+"""What every manifest holds."""
 
 
 def timestamp() -> str:

@@ -7,12 +7,15 @@ from collections.abc import Mapping, Sequence
 
 from chipgym.experiments.curves import ScoredPoint
 from chipgym.experiments.summary import Summary
-from chipgym.experiments.svg import Axes, Frame, colour, escape, number_text, svg
+from chipgym.experiments.svg import COLOURS, Axes, Frame, colour, escape, number_text, svg
 
 __all__ = ["gantt", "interval_chart", "learning_curve_chart", "profile_chart"]
 
 MAX_BARS = 800
 ROW = 22.0
+GANTT_ROW = 20.0
+DIGIT = 6.0
+"""Width of a digit of a bar's label, in SVG units."""
 
 
 def interval_chart(summary: Summary, near: float = math.inf) -> str:
@@ -64,10 +67,11 @@ def learning_curve_chart(
     highs = [point.score.high for point in points] + list(levels.values())
     pad = 0.06 * ((max(highs) - min(lows)) or 1.0)
     x_range = (0.0, max(point.steps for point in points))
-    axes = Axes(Frame(), x_range, (min(lows) - pad, max(highs) + pad))
+    texts = {f"{name} {value:.3f}": value for name, value in levels.items()}
+    right = 16 + 6.6 * max(map(len, texts), default=0)
+    axes = Axes(Frame(right=right), x_range, (min(lows) - pad, max(highs) + pad))
     axes.grid("environment steps of training", "score")
-    for name, value in levels.items():
-        axes.level(value, f"{name} {value:.3f}")
+    axes.levels(texts)
     for index, series in enumerate(curves.values()):
         steps = [point.steps for point in series]
         axes.band(steps, [p.score.low for p in series], [p.score.high for p in series], index)
@@ -90,7 +94,7 @@ def profile_chart(summary: Summary) -> str:
     if not names:
         return ""
     xs = summary.thresholds
-    axes = Axes(Frame(), (xs[0], xs[-1]), (0.0, 1.02))
+    axes = Axes(Frame(), (xs[0], xs[-1]), (0.0, 1.1))
     axes.grid("score threshold", "fraction of runs above")
     axes.mark(1.0, "reference")
     for index, name in reversed(list(enumerate(names))):
@@ -104,9 +108,10 @@ def gantt(
     pe_names: Sequence[str] = (),
     app_names: Sequence[str] = (),
 ) -> str:
-    """A schedule as a Gantt chart: one row a processing element, one colour an application.
+    """A schedule as a Gantt chart: one row a processing element, the number of the task in its bar.
 
-    Of a schedule of more than 800 tasks the beginning is shown.
+    The colour tells the application, or the job where there is one application only. Of a schedule
+    of more than 800 tasks the beginning is shown.
     """
     pes = [int(pe) for pe in schedule["pe"]]
     order = sorted(range(len(pes)), key=lambda k: schedule["start_us"][k])[:MAX_BARS]
@@ -120,7 +125,7 @@ def gantt(
         return app_names[app] if app < len(app_names) else f"application {app}"
 
     end = max(schedule["finish_us"][k] for k in order)
-    frame = Frame(height=56 + 18.0 * rows, left=16 + 6.6 * longest, right=16)
+    frame = Frame(height=56 + GANTT_ROW * rows, left=16 + 6.6 * longest, right=16)
     axes = Axes(frame, (0.0, end), (float(rows), 0.0))
     axes.grid("time, µs", "", y_ticks=False)
     for pe in range(rows):
@@ -128,6 +133,8 @@ def gantt(
     apps = [int(app) for app in schedule.get("app", [0] * len(pes))]
     jobs = [int(job) for job in schedule["job"]]
     tasks = [int(task) for task in schedule["task"]]
+    by_job = len(set(apps)) == 1
+    series = jobs if by_job else apps
     for k in order:
         start, finish = schedule["start_us"][k], schedule["finish_us"][k]
         x, y = axes.x(start), axes.y(pes[k]) + 2
@@ -135,14 +142,23 @@ def gantt(
             f"job {jobs[k]}, {app_name(apps[k])}, task {tasks[k]}: {pe_name(pes[k])}, "
             f"{start:.6g} to {finish:.6g} µs"
         )
+        width = max(axes.x(finish) - x, 0.8)
         axes.parts.append(
-            f'<rect class="bar" x="{x:.2f}" y="{y:.1f}" width="{max(axes.x(finish) - x, 0.8):.2f}" '
-            f'height="14" fill="{colour(apps[k])}"><title>{escape(text)}</title></rect>'
+            f'<rect class="bar" x="{x:.2f}" y="{y:.1f}" width="{width:.2f}" '
+            f'height="16" fill="{colour(series[k])}"><title>{escape(text)}</title></rect>'
         )
-    names = {app: app_name(app) for app in sorted(set(apps))}
+        if width >= DIGIT * len(str(tasks[k])) + 3:
+            axes.text(x + width / 2, y + 12, str(tasks[k]), "task", "middle")
+    drawn = sorted({series[k] for k in order})
+    names = {number: f"job {number}" if by_job else app_name(number) for number in drawn}
     chart = svg(axes, f"Gantt chart: {title}")
-    note = "" if len(order) == len(pes) else f"<p class='note'>The first {MAX_BARS} tasks.</p>"
-    return chart + (legend(list(names.values()), list(names)) if len(names) > 1 else "") + note
+    words = "" if len(order) == len(pes) else f"The first {MAX_BARS} tasks. "
+    words += "The number in a bar is the task's. "
+    if len(names) > COLOURS:
+        words += f"Colours repeat after {COLOURS} {'jobs' if by_job else 'applications'}."
+        return f"{chart}<p class='note'>{words}</p>"
+    key = legend(list(names.values()), list(names)) if len(names) > 1 else ""
+    return f"{chart}{key}<p class='note'>{words.strip()}</p>"
 
 
 def legend(names: Sequence[str], indexes: Sequence[int] | None = None) -> str:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import importlib
-import inspect
 from collections.abc import Callable
 from typing import Any
 
 from chipgym.simulators.core.errors import InvalidValueError
 
-__all__ = ["build_policy", "import_attribute", "needs_training"]
+__all__ = ["build_policy", "import_attribute"]
 
 
 def import_attribute(field: str, name: str) -> Any:
@@ -44,17 +43,11 @@ def build_policy(name: str, kwargs: dict[str, Any] | None = None) -> Any:
         import_attribute("policy", name) if ":" in name else lambda **kw: make_policy(name, **kw)
     )
     try:
-        return factory(**arguments)
+        policy = factory(**arguments)
     except TypeError as error:
         raise InvalidValueError(
             f"kwargs of policy {name!r}", arguments, f"arguments of its constructor ({error})"
         ) from error
-
-
-def needs_training(name: str) -> bool:
-    """Whether a name means a training algorithm rather than a ready policy."""
-    if ":" in name:
-        return not inspect.isclass(import_attribute("agent", name))
-    from chipgym.agents.core.registry import policy_names
-
-    return name not in policy_names()
+    if not (callable(getattr(policy, "act", None)) and callable(getattr(policy, "reset", None))):
+        raise InvalidValueError("policy", name, "a policy, which has the methods reset and act")
+    return policy

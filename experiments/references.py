@@ -151,7 +151,7 @@ def reference_jobs(root: Path, task: TaskSpec, facts: EnvFacts) -> list[Job]:
     ]
     version = facts.simulator_version
     return [
-        make_job(root, task, agent, seed, CurveSpec(), version)
+        make_job(root, task, agent, seed, CurveSpec(), version, facts.content)
         for agent, seeds in agents
         for seed in seeds
     ]

@@ -13,7 +13,15 @@ from chipgym.leaderboards.schema import EpisodeRecord, read_records
 from chipgym.simulators.core.errors import FileFormatError
 from chipgym.simulators.core.files import read_json
 
-__all__ = ["CurvePoint", "JobResult", "file_hash", "is_finished", "read_curve", "read_result"]
+__all__ = [
+    "CurvePoint",
+    "JobResult",
+    "file_hash",
+    "is_finished",
+    "read_curve",
+    "read_result",
+    "result_hashes",
+]
 
 DONE = "done.json"
 RECORDS = "records.jsonl"
@@ -98,8 +106,7 @@ def read_result(job: Job) -> JobResult:
     folder = Path(job.folder)
     if not is_finished(folder):
         raise FileFormatError(folder, "not finished; run the suite again to resume it")
-    if read_json(folder / DONE).get("records_sha256") != file_hash(folder / RECORDS):
-        raise FileFormatError(folder / RECORDS, "changed since the job finished")
+    _check_unchanged(folder)
     training = read_json(folder / TRAINING) if job.agent.algorithm is not None else {}
     return JobResult(
         task=job.task.label,
@@ -112,20 +119,40 @@ def read_result(job: Job) -> JobResult:
     )
 
 
+def result_hashes(folder: Path) -> dict[str, str]:
+    """Hashes of the result files of a folder, as its finish marker holds them."""
+    present = [name for name in (RECORDS, CURVE, TRAINING) if (folder / name).is_file()]
+    return {f"{name.partition('.')[0]}_sha256": file_hash(folder / name) for name in present}
+
+
+def _check_unchanged(folder: Path) -> None:
+    """Compare the result files with the hashes of the finish marker."""
+    marker = read_json(folder / DONE)
+    found = result_hashes(folder)
+    stated = marker if isinstance(marker, dict) else {}
+    for name in (RECORDS, CURVE, TRAINING):
+        key = f"{name.partition('.')[0]}_sha256"
+        if (name == RECORDS or key in stated) and stated.get(key) != found.get(key):
+            raise FileFormatError(
+                folder / name,
+                f"missing, or changed since the job finished; to run the job again delete {folder}",
+            )
+
+
 def read_curve(path: Path) -> tuple[CurvePoint, ...]:
     """Read a learning curve; a missing file is an empty curve."""
     if not path.is_file():
         return ()
     points = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(path.read_bytes().splitlines(), 1):
         try:
             entry = json.loads(line)
             points.append(
                 CurvePoint(
                     int(entry["steps"]),
                     int(entry["evaluations"]),
-                    tuple(entry["instances"]),
-                    tuple(entry["metrics"]),
+                    tuple(int(value) for value in entry["instances"]),
+                    tuple(float(value) for value in entry["metrics"]),
                 )
             )
         except (ValueError, KeyError, TypeError) as error:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import errno
+import contextlib
 import os
 import shlex
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 from chipgym.experiments.environments import EnvFacts, probe
 from chipgym.experiments.executors import Executor
 from chipgym.experiments.jobs import Job, JobOutcome, Progress, ProgressCallback, make_job
-from chipgym.experiments.manifest import build_manifest, timestamp
+from chipgym.experiments.manifest import MANIFEST_FIELDS, build_manifest, timestamp
 from chipgym.experiments.policies import build_policy
 from chipgym.experiments.references import (
     TaskReferences,
@@ -26,13 +26,23 @@ from chipgym.experiments.references import (
 from chipgym.experiments.results import JobResult, is_finished, read_result
 from chipgym.experiments.suite import AgentSpec, Suite
 from chipgym.simulators.core.errors import ChipGymError, FileFormatError, InvalidValueError
-from chipgym.simulators.core.files import read_json, write_json
+from chipgym.simulators.core.files import DISK_FULL, read_json, write_json
 from chipgym.simulators.core.hashing import content_hash
 
-__all__ = ["Plan", "Run", "RunError", "default_folder", "load_run", "plan_suite", "run_suite"]
+__all__ = [
+    "Plan",
+    "Run",
+    "RunError",
+    "default_folder",
+    "load_run",
+    "plan_suite",
+    "run_jobs",
+    "run_suite",
+]
 
 SUITE_FILE = "suite.json"
 REFERENCES_FILE = "references.json"
+MANIFEST_FILE = "manifest.json"
 
 
 class RunError(ChipGymError):
@@ -114,7 +124,9 @@ def plan_suite(suite: Suite, folder: Path) -> Plan:
             stored[task.label] = references
         for agent in suite.agents:
             jobs += [
-                make_job(folder, task, agent, seed, suite.curve, fact.simulator_version)
+                make_job(
+                    folder, task, agent, seed, suite.curve, fact.simulator_version, fact.content
+                )
                 for seed in agent.seed_list(suite.seeds)
             ]
     return Plan(suite, folder, facts, tuple(jobs), to_make, stored)
@@ -139,11 +151,9 @@ def run_suite(
     _claim_folder(plan)
     failed = run_jobs(plan.unfinished, executor, on_progress, on_outcome)
     if failed:
-        lines = "; ".join(f"{outcome.key}: {outcome.error}" for outcome in failed[:3])
-        more = f" (and {len(failed) - 3} more)" if len(failed) > 3 else ""
-        raise RunError(f"{len(failed)} of {len(plan.all_jobs)} jobs failed: {lines}{more}")
+        raise RunError(f"{len(failed)} of {len(plan.all_jobs)} jobs failed: {_causes(failed)}")
     _write_references(plan)
-    if not (plan.folder / "manifest.json").exists():
+    if not (plan.folder / MANIFEST_FILE).exists():
         _write_manifest(plan, started, time.monotonic() - clock)
     return load_run(plan.folder)
 
@@ -160,8 +170,8 @@ def run_jobs(
         for job in jobs:
             executor.submit(job)
         for outcome in executor.outcomes(on_progress or _ignore):
-            if outcome.errno == errno.ENOSPC:
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), outcome.key)
+            if outcome.errno in DISK_FULL:
+                raise OSError(outcome.errno, os.strerror(outcome.errno), outcome.key)
             if outcome.status == "failed":
                 failed.append(outcome)
             if on_outcome is not None:
@@ -169,6 +179,22 @@ def run_jobs(
     finally:
         executor.close()
     return failed
+
+
+def _causes(failed: Sequence[JobOutcome]) -> str:
+    """What failed, each cause once."""
+    causes: dict[str, list[JobOutcome]] = {}
+    for outcome in failed:
+        causes.setdefault(outcome.error, []).append(outcome)
+    lines = [
+        outcomes[0].key
+        + (f" and {len(outcomes) - 1} more" if len(outcomes) > 1 else "")
+        + f": {error}"
+        + (f" (see {outcomes[0].details})" if outcomes[0].details else "")
+        for error, outcomes in causes.items()
+    ]
+    more = f" (and {len(lines) - 3} other causes)" if len(lines) > 3 else ""
+    return "; ".join(lines[:3]) + more
 
 
 def load_run(folder: str | os.PathLike[str]) -> Run:
@@ -182,23 +208,48 @@ def load_run(folder: str | os.PathLike[str]) -> Run:
     root = Path(folder)
     if not (root / SUITE_FILE).is_file():
         raise FileFormatError(root, f"not the folder of a run: no {SUITE_FILE} in it")
-    document = read_json(root / SUITE_FILE)
-    suite = Suite.parse(document["suite"])
-    versions = document["simulator_versions"]
-    if not all((root / name).is_file() for name in (REFERENCES_FILE, "manifest.json")):
+    with _damaged(root / SUITE_FILE):
+        document = read_json(root / SUITE_FILE)
+        suite = Suite.parse(document["suite"])
+        versions = {task.label: document["simulator_versions"][task.label] for task in suite.tasks}
+        contents = {
+            task.label: document.get("contents", {}).get(task.label) for task in suite.tasks
+        }
+    if not all((root / name).is_file() for name in (REFERENCES_FILE, MANIFEST_FILE)):
         raise FileFormatError(root, "not finished; run the suite again to resume it")
-    references = {
-        label: TaskReferences.parse(entry)
-        for label, entry in read_json(root / REFERENCES_FILE).items()
-    }
+    with _damaged(root / REFERENCES_FILE):
+        entries = read_json(root / REFERENCES_FILE)
+        references = {task.label: TaskReferences.parse(entries[task.label]) for task in suite.tasks}
+    with _damaged(root / MANIFEST_FILE):
+        manifest = read_json(root / MANIFEST_FILE)
+        missing = MANIFEST_FIELDS - set(manifest)
+        if missing:
+            raise InvalidValueError(
+                "fields", sorted(manifest), f"also {', '.join(sorted(missing))}"
+            )
     results = [
-        read_result(make_job(root, task, agent, seed, suite.curve, versions[task.label]))
+        read_result(
+            make_job(
+                root, task, agent, seed, suite.curve, versions[task.label], contents[task.label]
+            )
+        )
         for task in suite.tasks
         for agent in suite.agents
         for seed in agent.seed_list(suite.seeds)
     ]
-    manifest = read_json(root / "manifest.json")
     return Run(suite, root, tuple(results), references, manifest)
+
+
+@contextlib.contextmanager
+def _damaged(path: Path) -> Iterator[None]:
+    """Say of a file of the run that it is damaged, whatever its content has led to."""
+    try:
+        yield
+    except FileFormatError:
+        raise
+    except (InvalidValueError, AttributeError, KeyError, TypeError) as error:
+        text = str(error) if isinstance(error, InvalidValueError) else f"unexpected: {error!r}"
+        raise FileFormatError(path, f"damaged: {text}") from error
 
 
 def _check_agent(agent: AgentSpec, suite: Suite) -> None:
@@ -208,7 +259,7 @@ def _check_agent(agent: AgentSpec, suite: Suite) -> None:
         return
     from chipgym.experiments.training import check_algorithm
 
-    check_algorithm(agent.algorithm or "")
+    check_algorithm(agent.algorithm or "", agent.hyperparameters)
     for task in suite.tasks:
         steps = agent.steps_for(task) or 0
         if task.max_steps is not None and steps > task.max_steps:
@@ -221,16 +272,20 @@ def _check_agent(agent: AgentSpec, suite: Suite) -> None:
 
 def _claim_folder(plan: Plan) -> None:
     """Write the suite into a new run folder; refuse one that belongs to another suite."""
-    document = {
+    document: dict[str, Any] = {
         "suite": plan.suite.document(),
         "simulator_versions": {name: fact.simulator_version for name, fact in plan.facts.items()},
     }
+    contents = {name: fact.content for name, fact in plan.facts.items() if fact.content}
+    if contents:
+        document["contents"] = contents
     path = plan.folder / SUITE_FILE
     if not path.is_file():
         write_json(path, document)
     elif read_json(path) != document:
         raise FileFormatError(
-            plan.folder, "holds a run of another suite or simulator version; choose another --out"
+            plan.folder,
+            "holds a run of another suite, instances or simulator version; choose another --out",
         )
 
 
@@ -261,7 +316,7 @@ def _write_manifest(plan: Plan, started: str, wall_s: float) -> None:
         started=started,
         wall_s=wall_s,
     )
-    write_json(plan.folder / "manifest.json", manifest)
+    write_json(plan.folder / MANIFEST_FILE, manifest)
 
 
 def _ignore(progress: Progress) -> None:

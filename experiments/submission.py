@@ -20,9 +20,7 @@ from chipgym.leaderboards.schema import (
     RECORDS_FILE,
     SUBMISSION_FILE,
     VERIFIED_FILE,
-    Claims,
     Submission,
-    SubmittedTask,
     Verification,
 )
 from chipgym.leaderboards.verify import verify_in_fresh_process
@@ -93,31 +91,33 @@ def _head(
     results = [result for result in run.results if result.agent == spec.name]
     kind: Literal["heuristic", "learned"] = "heuristic" if spec.algorithm is None else "learned"
     tasks = [
-        SubmittedTask(
-            label=task.label,
-            env=task.env.rpartition(":")[2],
-            scenario=task.scenario,
-            objective=task.objective,
-            kwargs=task.kwargs,
-            instances=task.instance_indexes,
-            simulator_version=probe(task).simulator_version,
-        )
+        {
+            "label": task.label,
+            "env": task.env.rpartition(":")[2],
+            "scenario": task.scenario,
+            "objective": task.objective,
+            "kwargs": task.kwargs,
+            "instances": list(task.instance_indexes),
+            "simulator_version": probe(task).simulator_version,
+        }
         for task in run.suite.tasks
     ]
-    return Submission(
-        name=name,
-        suite=run.suite.name,
-        authors=tuple(authors),
-        description=description,
-        date=datetime.now(UTC).date().isoformat(),
-        package_version=chipgym.__version__,
-        kind=kind,
-        seeds=spec.seed_list(run.suite.seeds),
-        training_steps=summary.training_steps,
-        training_evaluations=max(result.training_evaluations for result in results),
-        tasks=tuple(tasks),
-        claims=Claims(
-            iqm=summary.iqm.document()["value"],
-            mean_metric=dict(summary.mean_metric),
-        ),
+    return Submission.parse(
+        {
+            "name": name,
+            "suite": run.suite.name,
+            "authors": list(authors),
+            "description": description,
+            "date": datetime.now(UTC).date().isoformat(),
+            "package_version": chipgym.__version__,
+            "kind": kind,
+            "seeds": list(spec.seed_list(run.suite.seeds)),
+            "training_steps": summary.training_steps,
+            "training_evaluations": max(result.training_evaluations for result in results),
+            "tasks": tasks,
+            "claims": {
+                "iqm": summary.iqm.document()["value"],
+                "mean_metric": dict(summary.mean_metric),
+            },
+        }
     )

@@ -278,6 +278,8 @@ def load_suite(name_or_path: str | os.PathLike[str]) -> Suite:
         raise FileFormatError(path, f"cannot be read: {error}") from error
     except yaml.YAMLError as error:
         raise FileFormatError(path, f"not YAML: {error}") from error
+    except RecursionError as error:
+        raise FileFormatError(path, "cannot be read: nested too deeply") from error
     try:
         return Suite.parse(document)
     except InvalidValueError as error:

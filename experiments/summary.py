@@ -21,7 +21,7 @@ from chipgym.experiments.statistics import (
 )
 from chipgym.simulators.core.errors import SimulationError
 
-__all__ = ["AgentSummary", "Summary", "summarise"]
+__all__ = ["AgentSummary", "Summary", "readable", "summarise"]
 
 Scores = npt.NDArray[np.float64]
 PROFILE_POINTS = 201
@@ -147,6 +147,12 @@ def summarise(run: Run) -> Summary:
         thresholds=tuple(thresholds.tolist()),
         profiles={name: tuple(_profile(strata, thresholds)) for name, strata in scores.items()},
     )
+
+
+def readable(metric: str) -> str:
+    """Name of a metric in words: ``mean_latency_us`` is mean latency, µs."""
+    words = metric.replace("_", " ")
+    return f"{words.removesuffix(' us')}, µs" if words.endswith(" us") else words
 
 
 def metric_values(run: Run, result: JobResult) -> list[float]:

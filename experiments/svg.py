@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 __all__ = ["COLOURS", "Axes", "Frame", "colour", "escape", "nice_ticks", "number_text", "svg"]
 
 COLOURS = 10
+LABEL_GAP = 14.0
+"""Distance of the baselines of two labels, one below the other, in SVG units."""
 DASHES = ("", "6 3", "2 3")
 
 
@@ -149,12 +151,15 @@ class Axes:
         points = " ".join(there + back[::-1])
         self.parts.append(f'<polygon class="band" points="{points}" fill="{colour(index)}"/>')
 
-    def level(self, value: float, text: str) -> None:
-        """Draw a labelled horizontal line."""
-        f, y = self.frame, self.y(value)
-        right = f.width - f.right
-        self.parts.append(f'<path class="level" d="M{f.left} {y:.1f}H{right:.1f}"/>')
-        self.text(right - 4, y - 4, text, "note", "end")
+    def levels(self, levels: Mapping[str, float]) -> None:
+        """Draw horizontal lines, with their labels beside the plot and apart from each other."""
+        f = self.frame
+        right, label = f.width - f.right, -math.inf
+        for text, value in sorted(levels.items(), key=lambda item: -item[1]):
+            y = self.y(value)
+            self.parts.append(f'<path class="level" d="M{f.left} {y:.1f}H{right:.1f}"/>')
+            label = max(y + 4, label + LABEL_GAP)
+            self.text(right + 6, label, text, "note")
 
     def mark(self, value: float, text: str) -> None:
         """Draw a labelled vertical line."""
@@ -168,6 +173,6 @@ def svg(axes: Axes, label: str) -> str:
     """The finished chart."""
     f = axes.frame
     return (
-        f'<svg viewBox="0 0 {f.width:.0f} {f.height:.0f}" role="img" '
-        f'aria-label="{escape(label)}">{"".join(axes.parts)}</svg>'
+        f'<div class="scroll"><svg viewBox="0 0 {f.width:.0f} {f.height:.0f}" role="img" '
+        f'aria-label="{escape(label)}">{"".join(axes.parts)}</svg></div>'
     )

@@ -17,7 +17,12 @@ from chipgym.experiments.evaluation import run_episode
 from chipgym.experiments.policies import import_attribute
 from chipgym.experiments.results import CURVE, TRAINING, CurvePoint
 from chipgym.experiments.suite import CurveSpec, TaskSpec
-from chipgym.simulators.core.errors import InvalidValueError, SimulationError, UnknownNameError
+from chipgym.simulators.core.errors import (
+    FileFormatError,
+    InvalidValueError,
+    SimulationError,
+    UnknownNameError,
+)
 from chipgym.simulators.core.files import read_json, write_json, write_text
 
 __all__ = ["algorithm_names", "check_algorithm", "load_trained", "make_vector_env", "train_in"]
@@ -36,12 +41,26 @@ def algorithm_names() -> list[str]:
     return algorithms()
 
 
-def check_algorithm(name: str) -> None:
-    """Raise `UnknownNameError` unless `name` is a training algorithm or ``module:function``."""
+def check_algorithm(name: str, hyperparameters: Mapping[str, Any] | None = None) -> None:
+    """Find mistakes in an algorithm and in overrides of its hyperparameters before training.
+
+    Raises
+    ------
+    UnknownNameError
+        `name` is neither a training algorithm nor ``module:function``, or does not take one of the
+        hyperparameters.
+    InvalidValueError
+        A hyperparameter is out of range.
+    """
     if ":" in name:
-        import_attribute("algorithm", name)
+        if not callable(import_attribute("algorithm", name)):
+            raise InvalidValueError("algorithm", name, "module:function")
     elif name not in algorithm_names():
         raise UnknownNameError("algorithm", name, algorithm_names())
+    elif hyperparameters:  # PyTorch is loaded for this, which is why it is not done always
+        from chipgym.agents.sb3.arguments import check_hyperparameters
+
+        check_hyperparameters(name, hyperparameters)
 
 
 def make_vector_env(task: TaskSpec, num_envs: int) -> Any:
@@ -128,7 +147,10 @@ def load_trained(folder: Path) -> Any:
     FileFormatError
         There is no finished training in it, or its files are damaged.
     """
-    algorithm = str(read_json(folder / TRAINING)["algorithm"])
+    training = read_json(folder / TRAINING)
+    if not isinstance(training, dict) or "algorithm" not in training:
+        raise FileFormatError(folder / TRAINING, "not what a training leaves: no algorithm in it")
+    algorithm = str(training["algorithm"])
     if ":" in algorithm:
         module = algorithm.partition(":")[0]
         return import_attribute("algorithm", f"{module}:load_policy")(folder / POLICY)

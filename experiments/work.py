@@ -18,12 +18,15 @@ from chipgym.experiments.evaluation import run_episode
 from chipgym.experiments.jobs import Job, Progress, ProgressCallback
 from chipgym.experiments.manifest import build_manifest, timestamp
 from chipgym.experiments.policies import build_policy
-from chipgym.experiments.results import DONE, RECORDS, file_hash, is_finished
+from chipgym.experiments.results import DONE, RECORDS, is_finished, result_hashes
 from chipgym.leaderboards.schema import EpisodeRecord
 from chipgym.simulators.core.errors import ChipGymError
 from chipgym.simulators.core.files import write_json
 
-__all__ = ["work"]
+__all__ = [
+    "record_line",
+    "work",
+]
 
 PARTIAL = "records.partial.jsonl"
 
@@ -47,8 +50,7 @@ def work(job: Job, report: ProgressCallback) -> bool:
         wall_s=time.monotonic() - clock,
     )
     write_json(folder / "manifest.json", manifest)
-    records = folder / RECORDS
-    done = {"records": len(job.task.instance_indexes), "records_sha256": file_hash(records)}
+    done = {"records": len(job.task.instance_indexes), **result_hashes(folder)}
     write_json(folder / DONE, {**done, "finished": timestamp()})
     return True
 

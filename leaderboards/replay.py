@@ -18,6 +18,7 @@ class RejectionError(Exception):
 
 
 def place(record: EpisodeRecord) -> str:
+    """Name an episode, for reasons of rejection."""
     return f"task {record.task}, seed {record.seed}, instance {record.instance}"
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import date as calendar_date
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from chipgym.simulators.core.description import Description
 from chipgym.simulators.core.errors import FileFormatError, InvalidValueError
@@ -137,6 +138,16 @@ class Submission(Description):
     tasks: Annotated[tuple[SubmittedTask, ...], Field(min_length=1, max_length=200)]
     claims: Claims
 
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if len(set(self.seeds)) != len(self.seeds):
+            raise ValueError("seeds must be distinct")
+        try:
+            calendar_date.fromisoformat(self.date)
+        except ValueError as error:
+            raise ValueError(f"date {self.date!r} is not in the calendar") from error
+        return self
+
 
 class InstanceResult(Description):
     """One recomputed result; a null score marks an instance that is excluded from scoring."""
@@ -238,10 +249,10 @@ def read_records(path: str | Path) -> Iterator[EpisodeRecord]:
 def _parse_line(path: str | Path, number: int, line: bytes) -> EpisodeRecord:
     try:
         return EpisodeRecord.parse(json.loads(line))
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        raise FileFormatError(path, f"line {number}: not JSON: {error}") from error
     except InvalidValueError as error:
         raise FileFormatError(path, f"line {number}: {error}") from error
+    except (ValueError, RecursionError) as error:  # not text, not JSON, or too long a number
+        raise FileFormatError(path, f"line {number}: not JSON: {error}") from error
 
 
 def _check_size(path: Path, limit: int) -> None:

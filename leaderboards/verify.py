@@ -35,7 +35,7 @@ from chipgym.leaderboards.schema import (
     load_submission,
     read_records,
 )
-from chipgym.simulators.core.errors import ChipGymError, SimulationError
+from chipgym.simulators.core.errors import ChipGymError, InvalidValueError, SimulationError
 
 __all__ = ["verify_in_fresh_process", "verify_submission"]
 
@@ -65,7 +65,10 @@ def verify_in_fresh_process(
     if done.returncode != 0:
         last = done.stderr.strip().splitlines()[-1:] or ["no message"]
         raise SimulationError(f"the verifying process failed: {last[0]}")
-    return Verification.parse(json.loads(done.stdout.splitlines()[-1]))
+    try:
+        return Verification.parse(json.loads(done.stdout.splitlines()[-1]))
+    except (IndexError, json.JSONDecodeError) as error:
+        raise SimulationError("the verifying process gave no result") from error
 
 
 def verify_submission(
@@ -75,7 +78,12 @@ def verify_submission(
     import chipgym
 
     for module in imports:
-        importlib.import_module(module)
+        try:
+            importlib.import_module(module)
+        except ImportError as error:
+            raise InvalidValueError(
+                "--import", module, f"an importable module ({error})"
+            ) from error
     version = chipgym.__version__
     try:
         submission = load_submission(folder)
@@ -109,11 +117,17 @@ def verify_submission(
 
 def _check_tasks(submission: Submission, suite_path: str | None) -> None:
     """The tasks must be those of the suite: no instance may be left out, none chosen."""
-    from chipgym.experiments.suite import load_suite
+    from chipgym.experiments.suite import load_suite, suite_names
 
-    name = suite_path or submission.suite
     smoke = submission.suite.endswith("-smoke")
-    suite = load_suite(name.removesuffix("-smoke") if smoke and not suite_path else name)
+    name = suite_path or submission.suite.removesuffix("-smoke")
+    if suite_path is None and name not in suite_names():
+        # A submission may name a suite, but never a file.
+        raise RejectionError(
+            f"suite {name!r} is not shipped (shipped: {', '.join(suite_names())}); "
+            "for another one give its file with --suite"
+        )
+    suite = load_suite(name)
     suite = suite.shortened() if smoke else suite
     if suite.name != submission.suite:
         raise RejectionError(
@@ -145,6 +159,9 @@ def _sorted_records(
         for seed in submission.seeds
         for instance in task.instances
     }
+    agents = sorted({record.agent for record in records})
+    if len(agents) > 1:
+        raise RejectionError(f"records of several agents: {', '.join(agents)}")
     found: dict[tuple[str, int, int], EpisodeRecord] = {}
     for record in records:
         key = (record.task, record.seed, record.instance)
@@ -244,8 +261,12 @@ def _statistics(
         value = bootstrap_interval([stratum], resamples=1).value
         tasks[index] = task.model_copy(update={"iqm": None if math.isnan(value) else value})
     interval = bootstrap_interval(strata).document()
-    wrong = []
     claims = submission.claims
+    labels = {task.label for task in tasks}
+    wrong = [
+        f"claimed mean metric of {label}, which is no task of the suite"
+        for label in sorted(set(claims.mean_metric) - labels)
+    ]
     for name, stated, recomputed in [
         ("iqm", claims.iqm, interval["value"]),
         *(
@@ -266,7 +287,11 @@ def _statistics(
 
 def _main() -> None:
     arguments = json.loads(sys.argv[2]) if len(sys.argv) > 2 else {}
-    print(json.dumps(verify_submission(sys.argv[1], **arguments).document()))
+    try:
+        verification = verify_submission(sys.argv[1], **arguments)
+    except ChipGymError as error:
+        sys.exit(str(error))
+    print(json.dumps(verification.document()))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,14 @@ from torch import nn
 from chipgym.agents.sb3.pair_policy import PairPolicy
 from chipgym.simulators.core.errors import InvalidValueError, UnknownNameError
 
-__all__ = ["ALGORITHMS", "MASKABLE", "build_network", "network_arguments", "schedule_of"]
+__all__ = [
+    "ALGORITHMS",
+    "MASKABLE",
+    "build_network",
+    "network_arguments",
+    "network_class",
+    "schedule_of",
+]
 
 ALGORITHMS: dict[str, Any] = {"maskable_ppo": MaskablePPO, "ppo": PPO, "a2c": A2C, "dqn": DQN}
 # Algorithms that know masks; the others have masked actions repaired.

@@ -218,8 +218,14 @@ def load_policy(folder: str | os.PathLike[str], *, deterministic: bool = True) -
 
 def _read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
     try:
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:
+        content = io.BytesIO(path.read_bytes())
+        if not zipfile.is_zipfile(content):
+            raise FileFormatError(path, "is not an archive of arrays (.npz)")
+        content.seek(0)
+        with np.load(content, allow_pickle=False) as archive:
             return {key: archive[key] for key in archive.files}
+    except FileFormatError:
+        raise
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError) as error:
         raise FileFormatError(path, f"cannot be read: {error}") from error
 

@@ -9,9 +9,11 @@ from typing import Any
 import torch
 from gymnasium.vector import VectorEnv
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.logger import Logger
 
 from chipgym.agents.core.hyperparameters import load_hyperparameters
 from chipgym.agents.sb3.adapter import VectorEnvAdapter
+from chipgym.agents.sb3.arguments import SCHEDULED, check_hyperparameters
 from chipgym.agents.sb3.callbacks import CurveRecorder, Record
 from chipgym.agents.sb3.models import (
     ALGORITHMS,
@@ -23,12 +25,16 @@ from chipgym.agents.sb3.models import (
 from chipgym.agents.sb3.pair_layout import find_layout
 from chipgym.agents.sb3.policy import SavedPolicy
 from chipgym.agents.sb3.selection import BestKeeper
-from chipgym.simulators.core.errors import InvalidValueError, UnknownNameError, check_range
+from chipgym.simulators.core.errors import (
+    InvalidValueError,
+    SimulationError,
+    UnknownNameError,
+    check_range,
+)
 
 __all__ = ["EnvFactory", "TrainingResult", "train_agent"]
 
 EnvFactory = Callable[[int], VectorEnv[Any, Any, Any]]
-_SCHEDULED = ("learning_rate", "clip_range")
 # Added to the seed of training for the episodes on which the best network is chosen.
 SELECTION = 1_000_003
 
@@ -110,6 +116,7 @@ def train_agent(
         raise UnknownNameError("algorithm", algorithm, ALGORITHMS)
     check_range("total_steps", total_steps, 1)
     values = dict(load_hyperparameters(algorithm).values if hyperparams is None else hyperparams)
+    check_hyperparameters(algorithm, values)
     copies = int(values.pop("num_envs", 8) if num_envs is None else num_envs)
     values.pop("num_envs", None)
     check_range("num_envs", copies, 1)
@@ -144,7 +151,7 @@ def train_agent(
             every = max(total_steps // 10, 1)
             keeper = BestKeeper(policy, lambda: make_envs(contenders), every, seed + SELECTION)
             callbacks.append(keeper)
-        model.learn(total_steps, callback=callbacks)
+        _learn(model, total_steps, callbacks)
     finally:
         envs.close()
     model.policy.set_training_mode(False)
@@ -171,7 +178,7 @@ def _build(
     tensorboard: str | None,
 ) -> Any:
     arguments = dict(values)
-    for key in _SCHEDULED:
+    for key in SCHEDULED:
         if key in arguments:
             arguments[key] = schedule_of(arguments[key])
     if "n_steps" in arguments and "batch_size" in arguments:
@@ -179,7 +186,7 @@ def _build(
         rollout = arguments["n_steps"] * envs.num_envs
         arguments["batch_size"] = min(arguments["batch_size"], rollout)
     try:
-        return ALGORITHMS[algorithm](
+        model = ALGORITHMS[algorithm](
             network_class(algorithm, kind),
             envs,
             policy_kwargs=network_arguments(settings),
@@ -189,9 +196,32 @@ def _build(
             tensorboard_log=tensorboard,
             **arguments,
         )
-    except TypeError as error:
-        known = "those of " + ALGORITHMS[algorithm].__name__
-        raise InvalidValueError("hyperparams", sorted(arguments), f"{known} ({error})") from error
+    except (AssertionError, TypeError, ValueError) as error:
+        known = "values that " + ALGORITHMS[algorithm].__name__
+        raise InvalidValueError("hyperparams", arguments, f"{known} takes ({error})") from error
+    if tensorboard is None:
+        # SB3's own default makes an empty folder in the system's temporary one for every model.
+        model.set_logger(Logger(folder=None, output_formats=[]))
+    return model
+
+
+def _learn(model: Any, total_steps: int, callbacks: list[BaseCallback]) -> None:
+    """Train; where that fails because the weights are no numbers any more, say so.
+
+    Raises
+    ------
+    SimulationError
+        The training diverged.
+    """
+    try:
+        model.learn(total_steps, callback=callbacks)
+    except ValueError as error:
+        if all(bool(torch.isfinite(weights).all()) for weights in model.policy.parameters()):
+            raise
+        raise SimulationError(
+            f"the training diverged after {model.num_timesteps} steps, its weights are not finite; "
+            "a lower learning_rate, or a larger batch_size or rollout, may help"
+        ) from error
 
 
 def _evaluated(

@@ -3,7 +3,7 @@
 Examples
 --------
 >>> from chipgym.envs.core.testing import check_environment
->>> check_environment("chipgym/SocScheduling-v0", scenario="six-app-mid")  # doctest: +SKIP
+>>> check_environment("chipgym/SocScheduling-v0", split="test")  # doctest: +SKIP
 
 Every failure raises `ConformanceError`, an `AssertionError` whose message names the check, the
 environment and the first thing that is wrong.
@@ -115,7 +115,8 @@ def check_environment(
     parallel, aec : callable or str, optional
         The multi-agent version: PettingZoo ids or factories.
     **kwargs
-        Arguments of the environment, such as ``scenario``.
+        Arguments of the environment, such as ``scenario``. The check ``reset_options`` asks for
+        test instances: give ``split="test"``, or whatever makes them available.
 
     Raises
     ------

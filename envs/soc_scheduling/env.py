@@ -32,7 +32,14 @@ from chipgym.simulators.core.errors import (
 from chipgym.simulators.soc.simulate import SIMULATOR_VERSION
 from chipgym.simulators.soc.workload import Workload
 
-__all__ = ["SocSchedulingEnv", "SocTaskMappingEnv", "SocTaskOrderingEnv", "draw_instance"]
+__all__ = [
+    "SocSchedulingEnv",
+    "SocTaskMappingEnv",
+    "SocTaskOrderingEnv",
+    "check_choice",
+    "check_task",
+    "draw_instance",
+]
 
 SPLITS = ("train", "test")
 RENDER_MODES = ("ansi", "rgb_array")
@@ -43,6 +50,21 @@ def check_choice(field: str, value: object, known: Sequence[str]) -> None:
     """Raise `UnknownNameError` unless the value is one of the known names."""
     if value not in known:
         raise UnknownNameError(field, value, known, "chipgym/SocScheduling-v0")
+
+
+def check_task(scenario: str | Scenario, split: str, objective: str | None) -> tuple[Scenario, str]:
+    """Return the scenario and the objective, by default the scenario's own.
+
+    Raises
+    ------
+    UnknownNameError
+        A name is not known.
+    """
+    chosen = find_scenario(scenario)
+    check_choice("split", split, SPLITS)
+    objective = chosen.objective if objective is None else objective
+    check_choice("objective", objective, tuple(OBJECTIVES))
+    return chosen, objective
 
 
 def draw_instance(
@@ -155,10 +177,7 @@ class SocSchedulingEnv(gym.Env[Any, Any]):
         applications: Any = None,
         render_mode: str | None = None,
     ) -> None:
-        chosen = find_scenario(scenario)
-        check_choice("split", split, SPLITS)
-        objective = chosen.objective if objective is None else objective
-        check_choice("objective", objective, tuple(OBJECTIVES))
+        chosen, objective = check_task(scenario, split, objective)
         if render_mode is not None:
             check_choice("render_mode", render_mode, RENDER_MODES)
         self.generator = InstanceGenerator(chosen, num_jobs, platform, applications)

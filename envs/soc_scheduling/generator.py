@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -85,16 +86,24 @@ def build_platform(platform: str | os.PathLike[str] | Platform) -> Platform:
         return platform
     text = os.fspath(platform)
     if text.startswith("parametric:"):
-        parameters: dict[str, Any] = {}
-        for part in text.removeprefix("parametric:").split(","):
-            key, _, value = part.partition("=")
-            if not value.isdigit():
-                raise InvalidValueError("platform", text, "parametric:name=count,…")
-            parameters[key] = int(value)
-        return parametric_platform(**parameters)
+        return parametric_platform(**_parameters(text))
     if text.endswith(".json"):
         return Platform.load(text)
     return Platform.named(text)
+
+
+def _parameters(text: str) -> dict[str, Any]:
+    """Read ``"parametric:a=1,b=2"``."""
+    known = [name for name in signature(parametric_platform).parameters if name.startswith("num_")]
+    parameters: dict[str, Any] = {}
+    for part in text.removeprefix("parametric:").split(","):
+        name, _, value = part.partition("=")
+        if not value.isdigit():
+            raise InvalidValueError("platform", text, "parametric:name=count,…")
+        if name not in known:
+            raise UnknownNameError("parameter", name, known, "a parametric platform")
+        parameters[name] = int(value)
+    return parameters
 
 
 def _build_application(application: str | os.PathLike[str] | Application) -> Application:

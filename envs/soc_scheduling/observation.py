@@ -49,7 +49,7 @@ from chipgym.simulators.soc.layout import (
 )
 from chipgym.simulators.soc.tasks import delays, task_row
 
-__all__ = ["build_layout", "estimate_row", "observe", "ready_position"]
+__all__ = ["build_layout", "estimate_row", "observe", "ready_position", "slowdown_of"]
 
 PAIR_COLUMNS = (
     Column("estimated_finish", "squashed µs", 0, 1, "Time until the task would finish on the PE"),
@@ -97,12 +97,13 @@ def build_layout(num_slots: int, num_pes: int) -> ObservationLayout:
             Field(
                 "pairs",
                 (num_slots, num_pes, NUM_PAIR),
+                unit="",
                 meaning="Each ready task on each PE; 1 and unusable where the slot is empty",
                 columns=PAIR_COLUMNS,
             ),
-            Field("tasks", (num_slots, NUM_TASK), meaning="Ready tasks", columns=TASK_COLUMNS),
-            Field("pes", (num_pes, NUM_PE), meaning="Processing elements", columns=PE_COLUMNS),
-            Field("globals", (NUM_GLOBAL,), meaning="The system", columns=GLOBAL_COLUMNS),
+            Field("tasks", (num_slots, NUM_TASK), "", meaning="Ready tasks", columns=TASK_COLUMNS),
+            Field("pes", (num_pes, NUM_PE), "", meaning="Processing elements", columns=PE_COLUMNS),
+            Field("globals", (NUM_GLOBAL,), "", meaning="The system", columns=GLOBAL_COLUMNS),
         )
     )
 

@@ -24,7 +24,7 @@ from chipgym.simulators.soc.layout import (
     S_MISSES,
 )
 
-__all__ = ["OBJECTIVES", "TERMS", "cost_scales", "costs", "term_weights"]
+__all__ = ["OBJECTIVES", "PRIMARY_METRICS", "TERMS", "cost_scales", "costs", "term_weights"]
 
 # The costs that an objective may weigh, with what they stand for.
 TERMS: dict[str, str] = {

@@ -35,7 +35,13 @@ from chipgym.simulators.soc.layout import (
 )
 from chipgym.simulators.soc.tasks import task_row
 
-__all__ = ["FORMS", "step_batch"]
+__all__ = [
+    "FORMS",
+    "MAPPING",
+    "ORDERING",
+    "SCHEDULING",
+    "step_batch",
+]
 
 SCHEDULING, MAPPING, ORDERING = range(3)
 FORMS = {"scheduling": SCHEDULING, "mapping": MAPPING, "ordering": ORDERING}

@@ -15,18 +15,18 @@ from chipgym.envs.core.fields import ObservationLayout
 from chipgym.envs.core.spaces import LegalMultiDiscrete
 from chipgym.envs.soc_scheduling.batch import SocBatch
 from chipgym.envs.soc_scheduling.env import (
-    SPLITS,
     SocSchedulingEnv,
     SocTaskMappingEnv,
     SocTaskOrderingEnv,
     check_choice,
+    check_task,
     draw_instance,
 )
-from chipgym.envs.soc_scheduling.generator import InstanceGenerator, find_scenario
+from chipgym.envs.soc_scheduling.generator import InstanceGenerator
 from chipgym.envs.soc_scheduling.metrics import episode_metrics, episode_schedule
 from chipgym.envs.soc_scheduling.presets import DEFAULT_SCENARIO, Scenario
 from chipgym.envs.soc_scheduling.problem import SocProblem, view_problem
-from chipgym.envs.soc_scheduling.reward import OBJECTIVES, PRIMARY_METRICS, TERMS
+from chipgym.envs.soc_scheduling.reward import PRIMARY_METRICS, TERMS
 from chipgym.simulators.core.errors import InvalidValueError
 from chipgym.simulators.soc.layout import S_COMPLETED
 
@@ -71,10 +71,7 @@ class SocSchedulingVectorEnv(VectorEnv[Any, Any, Any]):
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         render_mode: str | None = None,
     ) -> None:
-        chosen = find_scenario(scenario)
-        check_choice("split", split, SPLITS)
-        objective = chosen.objective if objective is None else objective
-        check_choice("objective", objective, tuple(OBJECTIVES))
+        chosen, objective = check_task(scenario, split, objective)
         if render_mode is not None:
             raise InvalidValueError("render_mode", render_mode, "None: render a scalar environment")
         if not isinstance(num_envs, int | np.integer) or num_envs < 1:

@@ -6,16 +6,17 @@ input, or a failure. 130: interrupted.
 
 from __future__ import annotations
 
-import errno
 import functools
 import signal
 import sys
+import traceback
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
 import typer
 
 from chipgym.simulators.core.errors import ChipGymError
+from chipgym.simulators.core.files import DISK_FULL
 
 __all__ = ["EXIT_FAILURE", "EXIT_INTERRUPTED", "Interrupted", "guarded", "report_error"]
 
@@ -55,13 +56,19 @@ def guarded(function: Callable[P, R]) -> Callable[P, R]:
             if isinstance(error, BrokenPipeError):
                 raise
             raise typer.Exit(report_error(_os_message(error))) from error
+        except (typer.Exit, typer.Abort):
+            raise
+        except Exception as error:  # a defect, here or in the user's own code: show where
+            traceback.print_exception(error)
+            text = f"unexpected {type(error).__name__}: {error}"
+            raise typer.Exit(report_error(text)) from error
 
     return wrapper
 
 
 def _os_message(error: OSError) -> str:
     place = f" ({error.filename})" if error.filename else ""
-    if error.errno == errno.ENOSPC:
+    if error.errno in DISK_FULL:
         return f"the disk is full{place}; finished results are kept, free space and run it again"
     return f"{error.strerror or error}{place}"
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from chipgym.experiments.cli.output import output_console, parse_settings, print_json
-from chipgym.simulators.core.errors import InvalidValueError
+from chipgym.simulators.core.errors import FileFormatError, InvalidValueError
 
 __all__ = ["evaluate"]
 
@@ -22,7 +22,7 @@ def evaluate(
     ] = None,
     objective: Annotated[str | None, typer.Option(help="Objective of the environment.")] = None,
     instances: Annotated[int, typer.Option(min=1, help="The first n test instances.")] = 8,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the policy.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Seed of the policy.")] = 0,
     env_kwarg: Annotated[
         list[str] | None, typer.Option("--env-kwarg", "-k", help="name=value; repeatable.")
     ] = None,
@@ -88,7 +88,11 @@ def _with_training(folder: Path, given: dict[str, Any]) -> dict[str, Any]:
     """Fill what was not given from the task that the agent was trained on."""
     from chipgym.simulators.core.files import read_json
 
-    trained = read_json(folder / "config.json")["task"]
+    path = folder / "config.json"
+    document = read_json(path)
+    trained = document.get("task") if isinstance(document, dict) else None
+    if not isinstance(trained, dict):
+        raise FileFormatError(path, "not what a training leaves: no task in it")
     merged = {name: value or trained.get(name) for name, value in given.items()}
     return {name: value for name, value in merged.items() if value is not None}
 

@@ -57,12 +57,20 @@ def _describe(env_id: str, scenario: str | None) -> tuple[dict[str, Any], str]:
         "test_instances": facts.num_instances,
         "scenarios": scenarios(env_id),
         "observation_fields": {
-            field.name: f"{tuple(field.shape)} [{field.unit}] {field.meaning}"
+            field.name: f"{tuple(field.shape)} {_content(field)}"
             for field in (layout.fields if layout is not None else ())
         },
     }
     env.close()
     return document, inspect.getdoc(type(base)) or ""
+
+
+def _content(field: Any) -> str:
+    """What a field holds: its unit and meaning, or its columns."""
+    if field.columns:
+        names = ", ".join(column.name for column in field.columns)
+        return f"{field.meaning}: {names}"
+    return f"[{field.unit}] {field.meaning}"
 
 
 def _space(space: Any) -> str:

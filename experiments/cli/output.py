@@ -26,10 +26,18 @@ from rich.table import Table
 
 from chipgym.experiments.jobs import JobOutcome
 from chipgym.experiments.jobs import Progress as JobProgress
-from chipgym.experiments.summary import Summary
+from chipgym.experiments.summary import Summary, readable
 from chipgym.simulators.core.errors import InvalidValueError
 
-__all__ = ["RunDisplay", "parse_settings", "print_json", "ranking_table", "status_console"]
+__all__ = [
+    "RunDisplay",
+    "output_console",
+    "parse_settings",
+    "print_json",
+    "ranking_table",
+    "remark",
+    "status_console",
+]
 
 WIDTH_WITHOUT_TERMINAL = 100
 
@@ -87,9 +95,9 @@ def ranking_table(summary: Summary) -> Table:
     table.add_column("score (IQM)", justify="right", no_wrap=True)
     table.add_column("95% interval", justify="right", no_wrap=True)
     for name in columns:
-        table.add_column(_readable(name), justify="right")
-    for name in ("evaluations", "training\nsteps", "seeds"):
-        table.add_column(name, justify="right")
+        table.add_column(readable(name), justify="right")
+    for name in ("evalua-\ntions", "training\nsteps", "seeds"):
+        table.add_column(name, justify="right", no_wrap=True)
     for rank, agent in enumerate(summary.agents, 1):
         iqm = agent.iqm
         cells = [str(rank), agent.name, number(iqm.value)]
@@ -100,12 +108,6 @@ def ranking_table(summary: Summary) -> Table:
         cells += [f"{agent.evaluations:,.0f}", f"{agent.training_steps:,}", str(agent.seeds)]
         table.add_row(*map(escape, cells))
     return table
-
-
-def _readable(metric: str) -> str:
-    """Name of a metric in words: ``mean_latency_us`` is mean latency, µs."""
-    words = metric.replace("_", " ")
-    return f"{words.removesuffix(' us')}, µs" if words.endswith(" us") else words
 
 
 def number(value: float) -> str:
@@ -119,10 +121,13 @@ class RunDisplay:
     Without a terminal it prints a plain line for each job that ends.
     """
 
-    def __init__(self, total: int, done: int, quiet: bool = False) -> None:
+    def __init__(
+        self, total: int, done: int, quiet: bool = False, quiet_failures: bool = False
+    ) -> None:
         self._console = status_console()
         self._lines: dict[str, TaskID] = {}
         self._total, self._done, self._quiet = total, done, quiet
+        self._quiet_failures = quiet_failures
         self._live = self._console.is_terminal and not quiet
         self._progress = Progress(
             TextColumn("{task.description}"),
@@ -164,6 +169,8 @@ class RunDisplay:
         if line is not None:
             self._progress.remove_task(line)
         if outcome.status == "failed":
+            if self._quiet_failures:
+                return
             self._console.print(f"failed: {outcome.key}: {outcome.error}", markup=False)
         elif not self._live and not self._quiet:
             text = f"[{self._done}/{self._total}] {outcome.key} ({outcome.wall_s:.1f} s)"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -19,7 +19,7 @@ def train(
     scenario: Annotated[str | None, typer.Option(help="Scenario of the environment.")] = None,
     objective: Annotated[str | None, typer.Option(help="Objective of the environment.")] = None,
     steps: Annotated[int, typer.Option(min=1, help="Environment steps.")] = 100_000,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the training.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Seed of the training.")] = 0,
     out: Annotated[Path | None, typer.Option(help="Result folder.")] = None,
     hyperparameter: Annotated[
         list[str] | None, typer.Option("--hyperparameter", "-p", help="name=value; repeatable.")
@@ -39,10 +39,9 @@ def train(
     from chipgym.experiments.runner import RunError, run_jobs
     from chipgym.experiments.suite import AgentSpec, CurveSpec, TaskSpec
     from chipgym.experiments.training import check_algorithm
-    from chipgym.simulators.core.errors import FileFormatError
-    from chipgym.simulators.core.files import read_json
 
-    check_algorithm(agent)
+    overrides = parse_settings("--hyperparameter", hyperparameter or [])
+    check_algorithm(agent, overrides)
     task = TaskSpec.parse(
         {
             "env": env_id,
@@ -57,19 +56,20 @@ def train(
             "name": agent.replace(":", "."),
             "algorithm": agent,
             "steps": steps,
-            "hyperparameters": parse_settings("--hyperparameter", hyperparameter or []),
+            "hyperparameters": overrides,
         }
     )
     facts = probe(task)
-    curve = CurveSpec(points=curve_points, instances=min(2, instances))
-    planned = make_job(Path("runs"), task, spec, seed, curve, facts.simulator_version)
+    curve = CurveSpec.parse({"points": curve_points, "instances": min(2, instances)})
+    planned = make_job(
+        Path("runs"), task, spec, seed, curve, facts.simulator_version, facts.content
+    )
     folder = out or Path("runs") / planned.key
     job = Job(planned.key, str(folder), planned.config)
-    if (folder / "config.json").is_file() and read_json(folder / "config.json") != job.config:
-        raise FileFormatError(folder, "holds another training; choose another --out")
+    _check_folder(folder, job.config)
     if is_finished(folder) and not as_json:
         typer.echo(f"{folder}: trained before, nothing to do", err=True)
-    with RunDisplay(1, 0, quiet=as_json) as display:
+    with RunDisplay(1, 0, quiet=as_json, quiet_failures=True) as display:
         try:
             failed = run_jobs(
                 [job], make_executor("serial", 1), display.on_progress, display.on_outcome
@@ -77,10 +77,12 @@ def train(
         except KeyboardInterrupt as error:
             raise Interrupted("run the same command again to start this training anew") from error
     if failed:
-        raise RunError(failed[0].error)
+        details = f" (see {failed[0].details})" if failed[0].details else ""
+        raise RunError(failed[0].error + details)
     result = read_result(job)
     values = [record.metrics[facts.metric] for record in result.records]
-    mean = sum(value for value in values if value is not None) / len(values)
+    known = [value for value in values if value is not None]
+    mean = sum(known) / len(known) if known else None
     if as_json:
         document = {
             "folder": str(folder),
@@ -90,5 +92,23 @@ def train(
         }
         print_json(document)
         return
-    typer.echo(f"{folder}: {result.training_steps:,} steps; {facts.metric} {mean:,.2f} (test)")
+    text = "-" if mean is None else f"{mean:,.2f}"
+    typer.echo(f"{folder}: {result.training_steps:,} steps; {facts.metric} {text} (test)")
     typer.echo(f"chipgym evaluate {env_id} --load {folder}")
+
+
+def _check_folder(folder: Path, config: dict[str, Any]) -> None:
+    """Refuse a folder that holds something else than this training or a failed one."""
+    from chipgym.experiments.results import DONE, TRAINING
+    from chipgym.simulators.core.errors import FileFormatError
+    from chipgym.simulators.core.files import read_json
+
+    if not folder.is_dir():
+        return
+    if not (folder / "config.json").is_file():
+        if any(not entry.name.startswith(".") for entry in folder.iterdir()):
+            raise FileFormatError(folder, "holds something else; choose another --out")
+        return
+    kept = [name for name in (TRAINING, DONE) if (folder / name).is_file()]
+    if kept and read_json(folder / "config.json") != config:
+        raise FileFormatError(folder, "holds another training; choose another --out")

@@ -17,7 +17,7 @@ from chipgym.experiments.plots import (
 from chipgym.experiments.report.style import STYLE
 from chipgym.experiments.results import JobResult
 from chipgym.experiments.runner import Run
-from chipgym.experiments.summary import AgentSummary, Summary
+from chipgym.experiments.summary import AgentSummary, Summary, readable
 from chipgym.experiments.svg import escape
 from chipgym.leaderboards.schema import EpisodeRecord
 from chipgym.simulators.core.files import write_text
@@ -63,7 +63,7 @@ def _head(run: Run, summary: Summary) -> str:
     best = summary.agents[0]
     tasks = ", ".join(f"{label} ({count})" for label, count in summary.instances.items())
     return (
-        f"<h1>{escape(summary.suite)}</h1><p class='lead'>{escape(run.suite.description)}</p>"
+        f"<h1>Suite {escape(summary.suite)}</h1><p class='lead'>{escape(run.suite.description)}</p>"
         f"<p>Best: <b>{escape(best.name)}</b>, score {_number(best.iqm.value)} "
         f"[{_number(best.iqm.low)}, {_number(best.iqm.high)}]. "
         f"Tasks (test instances): {escape(tasks)}.</p>"
@@ -72,7 +72,7 @@ def _head(run: Run, summary: Summary) -> str:
 
 def _ranking(run: Run, summary: Summary) -> str:
     heads = ["#", "agent", "score (IQM)", "95 % interval", "P(better than reference)"]
-    heads += [f"{label}: {metric}" for label, metric in summary.metrics.items()]
+    heads += [f"{label}: {readable(metric)}" for label, metric in summary.metrics.items()]
     heads += ["evaluations", "training steps", "seeds"]
     trained = {agent.name for agent in run.suite.agents if agent.algorithm is not None}
     rows = [
@@ -164,7 +164,7 @@ def _episode(run: Run, result: JobResult) -> str:
     metric = run.references[result.task].metric
     title = f"{result.agent} on {result.task}, instance {record.instance_id}"
     return (
-        f"<h3>{escape(title)}: {escape(metric)} {record.metrics[metric] or math.nan:,.1f}</h3>"
+        f"<h3>{escape(title)} ({escape(readable(metric))}: {_mean(record.metrics[metric])})</h3>"
         + gantt(record.schedule, title, *_names(run, record))
     )
 
@@ -204,6 +204,10 @@ def _provenance(run: Run) -> str:
         f"<dl>{entries}</dl><p class='note'>Every number is recomputed from the records by "
         f"<code>chipgym report {escape(run.folder)}</code>.</p>"
     )
+
+
+def _mean(value: float | None) -> str:
+    return "–" if value is None else f"{value:,.1f}"
 
 
 def _number(value: float) -> str:

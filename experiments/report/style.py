@@ -15,13 +15,15 @@ h3 { font-size: 1rem; margin: 1.4rem 0 .3rem; }
 p { margin: .4rem 0; max-width: 46rem; } .note, .lead { color: var(--muted); }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
-th, td { padding: .35rem .7rem; text-align: right; border-bottom: 1px solid var(--grid);
+th, td { padding: .35rem .6rem; text-align: right; border-bottom: 1px solid var(--grid);
   white-space: nowrap; }
-th { color: var(--muted); font-weight: 600; } th:nth-child(2), td:nth-child(2) { text-align: left; }
+th { color: var(--muted); font-weight: 600; white-space: normal; vertical-align: bottom;
+  min-width: 3.2rem; } th:nth-child(2), td:nth-child(2) { text-align: left; }
 tr.trained td:nth-child(2) { font-weight: 600; }
-svg { display: block; width: 100%; height: auto; margin: .4rem 0; }
+svg { display: block; width: 100%; min-width: 40rem; height: auto; margin: .4rem 0; }
 svg text { fill: var(--ink); font: 12px system-ui, sans-serif; }
 svg text.tick, svg text.note { fill: var(--muted); font-size: 11px; }
+svg text.task { fill: var(--paper); font-size: 10px; pointer-events: none; }
 svg text.axis { fill: var(--muted); }
 svg .grid { stroke: var(--grid); fill: none; }
 svg .level { stroke: var(--muted); stroke-dasharray: 4 4; fill: none; }

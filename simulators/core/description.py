@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 from functools import cached_property
-from typing import Any, Self
+from typing import Any, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from chipgym.simulators.core.errors import FileFormatError, InvalidValueError
+from chipgym.simulators.core.errors import (
+    FileFormatError,
+    InvalidDescriptionError,
+    InvalidValueError,
+)
 from chipgym.simulators.core.files import read_json, write_json
 from chipgym.simulators.core.hashing import content_hash
 
@@ -38,20 +42,13 @@ class Description(BaseModel):
         Raises
         ------
         InvalidValueError
-            A field is missing, unknown or out of range; the field, the value and the rule are
-            named.
+            A field is missing, unknown or out of range, or fields do not fit together; the field,
+            its value and what would be allowed are named.
         """
         try:
             return cls.model_validate(document)
         except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            field = ".".join(str(part) for part in first["loc"]) or cls.__name__
-            value = first["input"] if not isinstance(first["input"], dict | list) else "..."
-            more = error.error_count() - 1
-            rule = first["msg"].removeprefix("Value error, ") + (
-                f" ({more} more error{'s' * (more > 1)})" if more else ""
-            )
-            raise InvalidValueError(field, value, rule) from error
+            raise _first_error(cls, error) from error
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
@@ -75,3 +72,37 @@ class Description(BaseModel):
     def document(self) -> dict[str, Any]:
         """Return the description as a JSON document (defaults left out)."""
         return self.model_dump(mode="json", exclude_defaults=True)
+
+
+def _first_error(description: type[Description], error: ValidationError) -> InvalidValueError:
+    """Turn pydantic's first error into ours."""
+    first = error.errors(include_url=False)[0]
+    place, kind, value = first["loc"], first["type"], first["input"]
+    field = ".".join(str(part) for part in place) or description.__name__.lower()
+    rule = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    if kind == "missing":
+        rule = "missing, but required"
+    elif kind == "extra_forbidden":
+        rule = f"no such field; allowed: {', '.join(_fields_at(description, place[:-1]))}"
+    more = error.error_count() - 1
+    rule += f" ({more} more error{'s' * (more > 1)})" if more else ""
+    if kind in ("missing", "extra_forbidden", "value_error") or isinstance(value, dict | list):
+        return InvalidDescriptionError(field, value, rule)
+    return InvalidValueError(field, value, rule)
+
+
+def _fields_at(description: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:
+    """Return the fields of the description at a place such as ``("clusters", 0)``."""
+    for part in place:
+        if part in description.model_fields:
+            field = description.model_fields[str(part)]
+            description = _description_in(field.annotation) or description
+    return sorted(description.model_fields)
+
+
+def _description_in(annotation: Any) -> type[BaseModel] | None:
+    """Return the description that a type such as ``tuple[Cluster, ...]`` is about."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    inner = (_description_in(argument) for argument in get_args(annotation))
+    return next((found for found in inner if found is not None), None)

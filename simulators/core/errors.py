@@ -9,6 +9,7 @@ from typing import Any
 __all__ = [
     "ChipGymError",
     "FileFormatError",
+    "InvalidDescriptionError",
     "InvalidValueError",
     "SimulationError",
     "UnknownNameError",
@@ -44,6 +45,14 @@ class InvalidValueError(ChipGymError):
         return type(self), (self.field, self.value, self.allowed)
 
 
+class InvalidDescriptionError(InvalidValueError):
+    """A description lacks a field, has one too many, or its fields do not fit together."""
+
+    def __init__(self, field: str, value: object, allowed: str) -> None:
+        super().__init__(field, value, allowed)
+        self.args = (f"{field}: {allowed}",)
+
+
 class UnknownNameError(InvalidValueError):
     """A name is not one of the known ones; the message suggests the nearest."""
 
@@ -54,8 +63,10 @@ class UnknownNameError(InvalidValueError):
         hint = f"did you mean {close[0]!r}? " if close else ""
         super().__init__(field, value, "one of " + ", ".join(self.known))
         place = f" of {where}" if where else ""
+        article = "an" if field[:1].lower() in "aeiou" else "a"
         self.args = (
-            f"{value!r} is not a {field}{place}; {hint}Known: {', '.join(self.known) or 'none'}",
+            f"{value!r} is not {article} {field}{place}; {hint}"
+            f"Known: {', '.join(self.known) or 'none'}",
         )
 
     def __reduce__(self) -> tuple[type, tuple[Any, ...]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import tempfile
@@ -12,13 +13,18 @@ from typing import Any
 
 from chipgym.simulators.core.errors import FileFormatError
 
-__all__ = ["atomic_path", "read_json", "write_bytes", "write_json", "write_text"]
+__all__ = ["DISK_FULL", "atomic_path", "read_json", "write_bytes", "write_json", "write_text"]
+
+DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""Error numbers of a disk, a quota or a file size limit that is used up."""
 
 
 @contextlib.contextmanager
 def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary sibling of `path` that replaces it on success and vanishes on failure."""
     target = Path(path)
+    if target.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
     os.close(handle)
@@ -68,3 +74,5 @@ def read_json(path: str | os.PathLike[str]) -> Any:
         raise FileFormatError(
             path, f"not JSON: line {error.lineno}, column {error.colno}: {error.msg}"
         ) from error
+    except (RecursionError, ValueError) as error:  # nested too deeply, or a number too long
+        raise FileFormatError(path, f"not JSON: {error}") from error

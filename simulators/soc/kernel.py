@@ -82,6 +82,10 @@ from chipgym.simulators.soc.queues import FAILURE_STREAM, enqueue, fail, start_a
 from chipgym.simulators.soc.tasks import data_time, inject, make_ready, task_row
 
 __all__ = [
+    "DECISION",
+    "DONE",
+    "FULL",
+    "STUCK",
     "advance",
     "assign",
     "commit",

@@ -14,7 +14,15 @@ from chipgym.simulators.soc.application import Application
 from chipgym.simulators.soc.options import parse_governor
 from chipgym.simulators.soc.platform import Cluster, Platform
 
-__all__ = ["PowerTables", "SocTables", "execution_times", "lower", "lower_power", "mean_costs"]
+__all__ = [
+    "PowerTables",
+    "SocTables",
+    "execution_times",
+    "lower",
+    "lower_power",
+    "mean_costs",
+    "upward_ranks",
+]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

@@ -51,7 +51,14 @@ from chipgym.simulators.soc.layout import (
 )
 from chipgym.simulators.soc.tasks import make_ready, task_row
 
-__all__ = ["enqueue", "fail", "refresh_wake", "start_all", "unlink"]
+__all__ = [
+    "FAILURE_STREAM",
+    "enqueue",
+    "fail",
+    "refresh_wake",
+    "start_all",
+    "unlink",
+]
 
 # Keys of the failure times live beside those of the task times, which use job numbers from 0.
 FAILURE_STREAM = -1
@@ -82,6 +89,7 @@ def _startable(si: Any, sf: Any, p: int) -> int:
 
 @merged
 def unlink(si: Any, sf: Any, p: int, task: int) -> None:
+    """Take a task out of a PE's queue."""
     before, after = si[si[PREVIOUS_TASK] + task], si[si[NEXT_TASK] + task]
     if before >= 0:
         si[si[NEXT_TASK] + before] = after

@@ -38,7 +38,10 @@ from chipgym.simulators.soc.reference_rules import (
 from chipgym.simulators.soc.result import SocResult, TaskTrace
 from chipgym.simulators.soc.workload import Workload
 
-__all__ = ["simulate_reference"]
+__all__ = [
+    "Simulation",
+    "simulate_reference",
+]
 
 NOT_MODELLED = {"order": "clean", "mtbf_us": None, "thermal": False, "throttle": False}
 

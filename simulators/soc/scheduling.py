@@ -15,7 +15,14 @@ import numpy as np
 from chipgym.simulators.core.numba import kernel, merged
 from chipgym.simulators.core.random import next_below
 
-__all__ = ["SCHEDULERS", "earliest_task_first", "schedule", "select_met", "uses_estimates"]
+__all__ = [
+    "ETF",
+    "SCHEDULERS",
+    "earliest_task_first",
+    "schedule",
+    "select_met",
+    "uses_estimates",
+]
 
 # Stable numbers: they are part of recorded runs.
 MET, EFT, ETF, ETF_LB, STF, HEFT_RT, CEDR_HEFT_RT, RANDOM, TABLE = range(9)

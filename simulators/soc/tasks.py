@@ -56,6 +56,7 @@ def task_row(ki: Any, si: Any, task: int) -> int:
 
 @merged
 def make_ready(si: Any, sf: Any, task: int) -> None:
+    """Append a task to the ready list; tasks that were left for later are offered again."""
     si[si[READY] + si[S_READY]] = task
     si[S_READY] += 1
     si[S_MAX_READY] = max(si[S_MAX_READY], si[S_READY])

@@ -24,7 +24,23 @@ from chipgym.simulators.soc.options import SocOptions
 from chipgym.simulators.soc.platform import Platform
 from chipgym.simulators.soc.workload import Workload
 
-__all__ = ["APPLICATIONS", "SIX_APPS", "Case", "Folder", "Row", "Rows", "drawn_workload", "numbers"]
+__all__ = [
+    "APPLICATIONS",
+    "SIX_APPS",
+    "Case",
+    "Folder",
+    "Row",
+    "Rows",
+    "applications_named",
+    "drawn_workload",
+    "numbers",
+    "platform_for",
+    "random_case",
+    "single_case",
+    "six_app_draws",
+    "stream_case",
+    "study_case",
+]
 
 Row = dict[str, str]
 Rows = list[Row]

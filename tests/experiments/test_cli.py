@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import signal
 import subprocess
@@ -81,7 +82,7 @@ def test_every_command_has_help(chipgym: Any, command: str) -> None:
         (["bechmark"], "did you mean 'benchmark'"),
         (["benchmark", "quik"], "did you mean 'quick'"),
         (["benchmark", "no/such.yaml"], "no such suite file"),
-        (["benchmark", "quick", "--executor", "cluster"], "'cluster' is not a executor"),
+        (["benchmark", "quick", "--executor", "cluster"], "'cluster' is not an executor"),
         (["report", "no-run"], "not the folder of a run"),
         (["info", "chipgym/SocScheduling-v1"], "chipgym/SocScheduling-v1"),
         (["evaluate", "chipgym/SocScheduling-v0"], "exactly one of --agent and --load"),
@@ -103,6 +104,15 @@ def test_every_command_has_help(chipgym: Any, command: str) -> None:
         ),
         (["evaluate", "chipgym/SocScheduling-v0", "--load", "nowhere"], "cannot be read"),
         (["train", "chipgym/SocScheduling-v0", "--agent", "ppoo"], "did you mean 'ppo'"),
+        (["train", "chipgym/SocScheduling-v0", "-p", "n_steps=0"], "n_steps = 0 is not allowed"),
+        (["train", "chipgym/SocScheduling-v0", "--curve-points", "5000"], "points = 5000"),
+        (
+            [
+                *("evaluate", "chipgym/SocScheduling-v0", "--scenario", "canonical-open"),
+                *("--agent", "ETF", "--instances", "1", "--out", "."),
+            ],
+            "Is a directory",
+        ),
         (["leaderboard", "verify", "nowhere"], "no such folder"),
         (["leaderboard", "build", "nowhere"], "no such folder"),
         (["leaderboard", "submit", "nowhere", "--agent", "x"], "not the folder of a run"),
@@ -125,6 +135,7 @@ def test_usage_errors_are_status_2(chipgym: Any) -> None:
     assert chipgym("benchmark").status == 2
     assert chipgym("benchmark", "quick", "--workers", "0").status == 2
     assert chipgym("benchmark", "quick", "--no-such-option").status == 2
+    assert chipgym("train", "chipgym/SocScheduling-v0", "--seed", str(2**31)).status == 2
 
 
 def test_benchmark_then_report(chipgym: Any, tmp_path: Path, suite_file: str) -> None:
@@ -172,6 +183,50 @@ def test_train_then_evaluate_replays(chipgym: Any, tmp_path: Path) -> None:
     lines = [json.loads(line) for line in records.read_text().splitlines()]
     kept = [json.loads(line) for line in (folder / "records.jsonl").read_text().splitlines()]
     assert [line["actions"] for line in lines] == [line["actions"] for line in kept]
+
+
+def test_a_failed_training_is_said_once_and_may_be_repeated(chipgym: Any, tmp_path: Path) -> None:
+    env, folder = "fake_scheduling:fakes/Queue-v0", tmp_path / "trained"
+    train = ["train", env, "--scenario", "light", "--out", str(folder), "--instances", "2"]
+    failed = chipgym(*train, "--agent", "math:sqrt")
+    assert failed.status == 2
+    assert failed.err.startswith("error: TypeError: ")
+    assert len(failed.err.splitlines()) == 1
+    assert str(folder / "error.txt") in failed.err
+    again = chipgym(*train, "--agent", "fake_scheduling:train_biased", "--steps", "50")
+    assert again.status == 0, again.err
+    assert not (folder / "error.txt").exists()
+    foreign = tmp_path / "foreign"
+    foreign.mkdir()
+    (foreign / "notes.txt").write_text("mine")
+    refused = chipgym(*train[:-3], str(foreign))
+    assert refused.status == 2
+    assert "holds something else" in refused.err
+    assert [path.name for path in foreign.iterdir()] == ["notes.txt"]
+
+
+def test_a_defect_shows_where_it_is_and_is_status_2(chipgym: Any) -> None:
+    result = chipgym(
+        *("evaluate", "fake_scheduling:fakes/Queue-v0", "--scenario", "light"),
+        *("--instances", "1", "--agent", "fake_scheduling:Broken"),
+    )
+    assert result.status == 2
+    assert "in act" in result.err
+    assert result.err.splitlines()[-1] == "error: unexpected ZeroDivisionError: a defect"
+
+
+def test_the_ranking_fits_a_terminal_of_80_columns(tmp_path: Path, run_fakes: Any) -> None:
+    from rich.console import Console
+
+    from chipgym.experiments.cli.output import ranking_table
+    from chipgym.experiments.summary import summarise
+
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(ranking_table(summarise(run_fakes(tmp_path))))
+    text = console.export_text()
+    assert "…" not in text
+    for word in ("evalua-", "tions", "training", "steps", "seeds", "95% interval"):
+        assert word in text
 
 
 def test_a_failing_job_is_status_2_and_keeps_the_rest(

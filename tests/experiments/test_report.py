@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable
 from html.parser import HTMLParser
@@ -13,7 +14,7 @@ import pytest
 from chipgym.experiments.plots import gantt
 from chipgym.experiments.report import write_report
 from chipgym.experiments.summary import Summary, summarise
-from chipgym.experiments.svg import nice_ticks, number_text
+from chipgym.experiments.svg import Axes, Frame, nice_ticks, number_text
 
 RunFakes = Callable[..., Any]
 VOID = {"meta", "br", "circle", "path", "rect"}
@@ -124,6 +125,38 @@ def test_gantt_bars_are_to_scale() -> None:
     assert y1 > y0
     assert "<tasks>" not in chart
     assert ">b<" in chart  # a processing element without tasks keeps its row
+
+
+def test_gantt_tells_jobs_apart_where_there_is_one_application() -> None:
+    schedule = {
+        "job": [0, 1, 1],
+        "app": [0, 0, 0],
+        "task": [0, 0, 12],
+        "pe": [0, 0, 0],
+        "start_us": [0.0, 50.0, 99.0],
+        "finish_us": [50.0, 99.0, 100.0],
+    }
+    chart = gantt(schedule, "jobs")
+    assert re.findall(r'class="bar"[^>]* fill="var\((--c\d)\)"', chart) == ["--c0", "--c1", "--c1"]
+    assert "job 0</span>" in chart
+    assert "job 1</span>" in chart
+    # The last bar is too narrow for its label.
+    assert re.findall(r'class="task"[^>]*>(\d+)<', chart) == ["0", "0"]
+    many = {name: values * 8 for name, values in schedule.items()} | {"job": list(range(24))}
+    assert "Colours repeat after 10 jobs." in gantt(many, "many jobs")
+
+
+def test_labels_of_levels_do_not_overlap() -> None:
+    axes = Axes(Frame(), (0.0, 1.0), (0.0, 1.0))
+    axes.levels({"a 0.500": 0.5, "b 0.501": 0.501, "c 0.499": 0.499, "d 0.900": 0.9})
+    heights = {
+        text: float(y)
+        for y, text in re.findall(
+            r'class="note"[^>]* y="([\d.]+)"[^>]*>([^<]+)<', "".join(axes.parts)
+        )
+    }
+    ordered = [heights[text] for text in ("d 0.900", "b 0.501", "a 0.500", "c 0.499")]
+    assert all(below - above >= 14.0 for above, below in itertools.pairwise(ordered))
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,12 @@ from chipgym.leaderboards.ranking import best_known, load_entries, rank
 from chipgym.leaderboards.schema import Verification, load_submission, read_records
 from chipgym.leaderboards.site import build_site
 from chipgym.leaderboards.verify import verify_in_fresh_process, verify_submission
-from chipgym.simulators.core.errors import FileFormatError, UnknownNameError
+from chipgym.simulators.core.errors import (
+    FileFormatError,
+    InvalidValueError,
+    SimulationError,
+    UnknownNameError,
+)
 
 Submit = Callable[[str], Path]
 
@@ -126,6 +131,7 @@ def copy_to_other_instance(records: list[Any]) -> None:
         (flip_action, "instance 2: (action 4|mean_latency|episode_return|schedule)"),
         (add_action, "ended after 12 of 13"),
         (drop_action, "does not end after its 11 actions"),
+        (set_field("agent", "other"), "records of several agents: biased, other"),
         (duplicate, "two records of task heavy, seed 0, instance 0"),
         (copy_to_other_instance, "instance 1"),
         (lambda records: records.pop(), "1 records are missing, the first of task light"),
@@ -174,6 +180,9 @@ def claim(path: str, value: Any) -> Callable[[Any], None]:
         (claim("suite", "other"), "for suite 'other'"),
         (claim("format", 2), "format"),
         (claim("date", "yesterday"), "date"),
+        (claim("date", "2026-02-31"), "not in the calendar"),
+        (claim("seeds", [0, 0]), "seeds must be distinct"),
+        (claim("claims.mean_metric.other", 1.0), "claimed mean metric of other"),
     ],
 )
 def test_false_heads_are_rejected(
@@ -203,6 +212,43 @@ def test_only_plain_files_of_limited_size(
         load_submission(folder)
 
 
+def test_a_submission_names_shipped_suites_but_no_files(
+    submission: Submit, suite_file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = submission("greedy")
+    (tmp_path / "mine.yaml").write_text(Path(suite_file).read_text())
+    monkeypatch.chdir(tmp_path)
+    edit_head(folder, claim("suite", "mine.yaml"))
+    outcome = verify_submission(folder, imports=["fake_scheduling"])
+    assert not outcome.passed
+    assert "'mine.yaml' is not shipped" in outcome.reasons[0]
+    assert "--suite" in outcome.reasons[0]
+
+
+def test_modules_that_do_not_exist_are_named(submission: Submit, suite_file: str) -> None:
+    folder = submission("greedy")
+    with pytest.raises(SimulationError, match="--import = 'no_module' is not allowed"):
+        verify_in_fresh_process(folder, suite=suite_file, imports=["no_module"])
+
+
+def test_records_changed_after_the_verification_are_not_ranked(submission: Submit) -> None:
+    folder = submission("greedy")
+    assert len(load_entries(folder.parent)) == 1
+    edit_records(folder, set_field("evaluations", 0))
+    assert load_entries(folder.parent) == []
+
+
+def test_heads_that_break_the_schema_are_refused(
+    tmp_path: Path, fake_run: Any, suite_file: str
+) -> None:
+    from chipgym.experiments.submission import submit
+
+    out = tmp_path / "submissions" / "x"
+    with pytest.raises(InvalidValueError, match="name = '<b>'"):
+        submit(fake_run, "greedy", out, name="<b>", suite=suite_file)
+    assert not out.parent.exists()
+
+
 def test_lines_are_limited(submission: Submit, monkeypatch: pytest.MonkeyPatch) -> None:
     path = submission("greedy") / "records.jsonl"
     monkeypatch.setattr("chipgym.leaderboards.schema.MAX_LINE_BYTES", 100)
@@ -210,6 +256,9 @@ def test_lines_are_limited(submission: Submit, monkeypatch: pytest.MonkeyPatch) 
         list(read_records(path))
     monkeypatch.undo()
     path.write_text("[" * 100_000 + "\n")
+    with pytest.raises(FileFormatError, match="line 1: not JSON"):
+        list(read_records(path))
+    path.write_text("9" * 5000 + "\n")
     with pytest.raises(FileFormatError, match="line 1: not JSON"):
         list(read_records(path))
 

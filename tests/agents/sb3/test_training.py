@@ -171,7 +171,7 @@ def test_bad_settings_are_named(make_envs: Any) -> None:
         train_agent("ppo", make_envs, 100, 0, PAIR, 2)
     with pytest.raises(InvalidValueError, match="learning_speed"):
         train_agent("ppo", make_envs, 100, 0, {"learning_speed": 1}, 2)
-    with pytest.raises(InvalidValueError, match="schedule"):
+    with pytest.raises(InvalidValueError, match="learning_rate = 'fast'"):
         train_agent("ppo", make_envs, 100, 0, {"learning_rate": "fast"}, 2)
     with pytest.raises(InvalidValueError, match="total_steps"):
         train_agent("ppo", make_envs, 0, 0, MLP, 2)

@@ -188,6 +188,13 @@ class Failing(Greedy):
         raise RuntimeError("this policy always fails")
 
 
+class Broken(Greedy):
+    """Has a defect."""
+
+    def act(self, observations: Any, masks: Any, problems: Any) -> Any:
+        raise ZeroDivisionError("a defect")
+
+
 gymnasium.register("fakes/Queue-v0", entry_point=QueueEnv)
 
 

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from chipgym.simulators.core.errors import (
     ChipGymError,
     FileFormatError,
+    InvalidDescriptionError,
     InvalidValueError,
     SimulationError,
     UnknownNameError,
@@ -49,12 +50,14 @@ def test_unknown_names_suggest_the_nearest():
         "Known: bursty, six-app-high"
     )
     assert "did you mean" not in str(UnknownNameError("scenario", "zzz", ["bursty"]))
+    assert str(UnknownNameError("agent", "x", [])).startswith("'x' is not an agent; ")
 
 
 @pytest.mark.parametrize(
     "error",
     [
         InvalidValueError("x", 3, "< 3"),
+        InvalidDescriptionError("x", {}, "missing, but required"),
         UnknownNameError("x", "a", ["b", "c"], "y"),
         FileFormatError("a.json", "not JSON"),
         SimulationError("stuck"),
@@ -106,6 +109,17 @@ def test_files_are_written_whole_or_not_at_all(tmp_path: Path):
         interrupted_write(path)
     assert path.read_bytes() == before
     assert [file.name for file in path.parent.iterdir()] == ["result.json"]
+    with pytest.raises(IsADirectoryError) as caught:
+        write_text(path.parent, "a folder is no file")
+    assert caught.value.filename == str(path.parent)
+
+
+@pytest.mark.parametrize("content", ["[" * 100_000, "9" * 5000, "", "nonsense"])
+def test_what_is_not_json_is_said_to_be(tmp_path: Path, content: str):
+    path = tmp_path / "x.json"
+    path.write_text(content)
+    with pytest.raises(FileFormatError, match=r"x\.json: not JSON"):
+        read_json(path)
 
 
 def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

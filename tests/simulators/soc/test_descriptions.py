@@ -142,9 +142,10 @@ def edited(document: dict, path: str, value) -> dict:
         ("edges.0.volume", float("inf"), r"edges\.0\.volume = inf"),
         ("edges.1.src", 0, "repeat"),
         ("tasks.1.name", "one", "task names of small must differ"),
-        ("tasks.0.kinds", "w", r"tasks\.0\.kinds"),
-        ("tasks", [], "tasks"),
-        ("title", "x", "title"),
+        ("tasks.0.kinds", "w", r"^tasks\.0\.kinds: no such field; allowed: exec_us, kind, name$"),
+        ("tasks", [], "^tasks: .*at least 1 item"),
+        ("title", "x", "^title: no such field; allowed: edges, name, source, tasks$"),
+        ("tasks.0", {"name": "one"}, r"^tasks\.0\.kind: missing, but required$"),
     ],
 )
 def test_bad_applications_are_explained(path: str, value, text: str):
@@ -167,7 +168,7 @@ def test_bad_applications_are_explained(path: str, value, text: str):
         ("clusters.0.power_profiles.0.frequency_mhz", 500, "cover its highest"),
         ("bandwidth.to_memory", [50, 50], r"bandwidth\.to_memory needs 1"),
         ("bandwidth.between_clusters", [[0.0]], "greater than 0"),
-        ("clusters.0.cores", 3, r"clusters\.0\.cores"),
+        ("clusters.0.cores", 3, r"^clusters\.0\.cores: no such field; allowed: exec_us, .*num_pes"),
     ],
 )
 def test_bad_platforms_are_explained(path: str, value, text: str):
