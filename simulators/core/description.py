@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, Self, get_args
 
@@ -34,6 +35,13 @@ class Description(BaseModel):
 
     def __hash__(self) -> int:
         return hash(self.content_hash)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Copy, with some fields replaced and nothing kept that was derived from the old ones."""
+        copy = super().model_copy(update=update, deep=deep)
+        for name in set(copy.__dict__) - set(type(self).model_fields):
+            del copy.__dict__[name]
+        return copy
 
     @classmethod
     def parse(cls, document: Any) -> Self:

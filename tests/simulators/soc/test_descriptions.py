@@ -276,3 +276,12 @@ def test_governors():
     assert parse_governor("ondemand") == ("ondemand", 0.0)
     with pytest.raises(UnknownNameError, match="did you mean 'performance'"):
         parse_governor("perfomance")
+
+
+def test_a_changed_copy_has_a_hash_of_its_own():
+    app = Application.named("toy")
+    before = app.content_hash
+    renamed = app.model_copy(update={"name": "other"})
+    assert renamed.content_hash != before
+    assert renamed.content_hash == Application.parse(renamed.document()).content_hash
+    assert app.content_hash == before
