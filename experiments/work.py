@@ -21,7 +21,7 @@ from chipgym.experiments.policies import build_policy
 from chipgym.experiments.results import DONE, RECORDS, is_finished, result_hashes
 from chipgym.leaderboards.schema import EpisodeRecord
 from chipgym.simulators.core.errors import ChipGymError
-from chipgym.simulators.core.files import write_json
+from chipgym.simulators.core.files import remove_unfinished, write_json
 
 __all__ = [
     "record_line",
@@ -36,6 +36,7 @@ def work(job: Job, report: ProgressCallback) -> bool:
     folder = Path(job.folder)
     if is_finished(folder):
         return False
+    remove_unfinished(folder)
     started, clock = timestamp(), time.monotonic()
     write_json(folder / "config.json", job.config)
     policy = _policy(job, report)

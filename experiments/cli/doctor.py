@@ -27,6 +27,7 @@ EXTRA_PURPOSES = {
     "plots": "rendering and figures",
     "data": "data sets of runs",
     "zigzag": "the ZigZag cost model",
+    "logic": "logic synthesis with the real ABC",
 }
 OLDEST_PYTHON = (3, 11)
 

@@ -16,7 +16,12 @@ from chipgym.simulators.core.errors import UnknownNameError
 
 __all__ = ["VALIDATORS", "validate"]
 
-VALIDATORS = {"soc": "chipgym.simulators.soc.validation:validate_soc"}
+VALIDATORS = {
+    "soc": "chipgym.simulators.soc.validation:validate_soc",
+    "codesign": "chipgym.simulators.accelerator.validation:validate_codesign",
+    "logic": "chipgym.simulators.logic.validation:validate_logic",
+    "dram": "chipgym.simulators.dram.validation:validate_dram",
+}
 """Function of every family that takes a folder and returns a `ValidationReport`."""
 
 

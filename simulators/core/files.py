@@ -13,7 +13,15 @@ from typing import Any
 
 from chipgym.simulators.core.errors import FileFormatError
 
-__all__ = ["DISK_FULL", "atomic_path", "read_json", "write_bytes", "write_json", "write_text"]
+__all__ = [
+    "DISK_FULL",
+    "atomic_path",
+    "read_json",
+    "remove_unfinished",
+    "write_bytes",
+    "write_json",
+    "write_text",
+]
 
 DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """Error numbers of a disk, a quota or a file size limit that is used up."""
@@ -36,6 +44,12 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def remove_unfinished(folder: str | os.PathLike[str]) -> None:
+    """Delete what killed writers left in a folder; call it only where nobody else is writing."""
+    for leftover in Path(folder).glob(".*.part"):
+        leftover.unlink(missing_ok=True)
 
 
 def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:

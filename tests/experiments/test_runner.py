@@ -171,6 +171,15 @@ def test_a_killed_run_resumes_with_the_same_bits(
     assert leftovers == []
 
 
+def test_files_that_a_killed_writer_left_are_removed(tmp_path: Path, run_fakes: RunFakes) -> None:
+    job = plan_suite(run_fakes(tmp_path).suite, tmp_path).jobs[0]
+    folder = Path(job.folder)
+    (folder / "done.json").unlink()
+    (folder / ".manifest.json.x1y2.part").write_text("{")
+    assert execute_job(job).status == "finished"
+    assert not list(folder.glob("*.part")) + list(folder.glob(".*.part"))
+
+
 def test_a_half_written_line_is_cut_and_done_again(tmp_path: Path, run_fakes: RunFakes) -> None:
     run = run_fakes(tmp_path)
     before = digests(tmp_path)

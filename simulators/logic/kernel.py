@@ -1,0 +1,155 @@
+"""Kernels over And-Inverter Graphs: decoding, levels, simulation.
+
+Variables are numbered as in AIGER: 0 the constant, then inputs, then AND nodes in topological
+order. A literal is twice the variable, plus one where inverted.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from chipgym.simulators.core.numba import kernel
+
+__all__ = [
+    "ABOVE_LHS",
+    "COMPLETE",
+    "OVERLONG",
+    "TRUNCATED",
+    "ands_end",
+    "decode_ands",
+    "encode_ands",
+    "run",
+    "skip_lines",
+]
+
+COMPLETE, TRUNCATED, OVERLONG, ABOVE_LHS = 0, 1, 2, 3
+_MAX_SHIFT = 28
+
+
+@kernel
+def decode_ands(
+    data: Any, start: int, first: int, fanin0: Any, fanin1: Any, levels: Any
+) -> tuple[int, int, int]:
+    """Decode the AND section of a binary AIGER file, and the level of every node.
+
+    Parameters
+    ----------
+    data : uint8[n]
+        The file.
+    start : int
+        Where the section begins.
+    first : int
+        Variable of the first AND.
+    fanin0, fanin1 : int32[A]
+        Output: fanin literals, the larger one first.
+    levels : int32[first + A]
+        Output; entries of constant and inputs stay as they are.
+
+    Returns
+    -------
+    status, end, row : int
+        Status code, offset after the last byte read, AND at which reading stopped.
+    """
+    position = start
+    size = len(data)
+    for row in range(len(fanin0)):
+        literal = np.int64(2 * (first + row))
+        for side in range(2):
+            delta = np.int64(0)
+            shift = 0
+            while True:
+                if position >= size:
+                    return TRUNCATED, position, row
+                byte = np.int64(data[position])
+                position += 1
+                if shift > _MAX_SHIFT:
+                    return OVERLONG, position, row
+                delta |= (byte & 127) << shift
+                if byte < 128:
+                    break
+                shift += 7
+            # The left-hand side itself would be a loop: the first difference is at least one.
+            if delta > literal or (side == 0 and delta == 0):
+                return ABOVE_LHS, position, row
+            literal -= delta
+            if side == 0:
+                fanin0[row] = literal
+            else:
+                fanin1[row] = literal
+        a = levels[fanin0[row] >> 1]
+        b = levels[fanin1[row] >> 1]
+        levels[first + row] = 1 + max(a, b)
+    return COMPLETE, position, len(fanin0)
+
+
+@kernel
+def encode_ands(first: int, fanin0: Any, fanin1: Any, out: Any) -> int:
+    """Write the AND section of a binary AIGER file to ``out`` (uint8); return its length."""
+    position = 0
+    for row in range(len(fanin0)):
+        above = np.int64(2 * (first + row))
+        for side in range(2):
+            literal = np.int64(fanin0[row]) if side == 0 else np.int64(fanin1[row])
+            delta = above - literal
+            above = literal
+            while delta > 127:
+                out[position] = (delta & 127) | 128
+                position += 1
+                delta >>= 7
+            out[position] = delta
+            position += 1
+    return position
+
+
+@kernel
+def run(first: int, fanin0: Any, fanin1: Any, values: Any) -> None:
+    """Simulate 64 patterns a word.
+
+    Parameters
+    ----------
+    first : int
+        Variable of the first AND.
+    fanin0, fanin1 : int32[A]
+        Fanin literals.
+    values : uint64[first + A, W]
+        Rows of constant and inputs are read, rows of ANDs are written.
+    """
+    ones = np.uint64(0xFFFFFFFFFFFFFFFF)
+    zero = np.uint64(0)
+    words = values.shape[1]
+    for row in range(len(fanin0)):
+        a, b = fanin0[row] >> 1, fanin1[row] >> 1
+        flip_a = ones if fanin0[row] & 1 else zero
+        flip_b = ones if fanin1[row] & 1 else zero
+        for word in range(words):
+            values[first + row, word] = (values[a, word] ^ flip_a) & (values[b, word] ^ flip_b)
+
+
+@kernel
+def ands_end(data: Any, start: int, ands: int) -> int:
+    """Return the offset after an AND section that starts at ``start``; -1 where it is cut off."""
+    missing = 2 * ands
+    position = start
+    while missing > 0:
+        if position >= len(data):
+            return -1
+        if data[position] < 128:
+            missing -= 1
+        position += 1
+    return position
+
+
+@kernel
+def skip_lines(data: Any, start: int, lines: int) -> int:
+    """Return the offset after so many lines; -1 where there are fewer."""
+    position = start
+    missing = lines
+    while missing > 0:
+        if position >= len(data):
+            return -1
+        if data[position] == 10:
+            missing -= 1
+        position += 1
+    return position
