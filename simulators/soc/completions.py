@@ -8,11 +8,9 @@ from chipgym.simulators.core.numba import kernel, merged
 from chipgym.simulators.soc.layout import (
     BUSY_PES,
     DEADLINE,
-    F_LATENCY,
     F_MAKESPAN,
     F_NOW,
     FREE_SLOTS,
-    KF_WARMUP,
     MISSING,
     PE_CLUSTER,
     PENDING,
@@ -21,7 +19,6 @@ from chipgym.simulators.soc.layout import (
     S_COMPLETED,
     S_FREE,
     S_IN_FLIGHT,
-    S_MEASURED,
     S_MISSES,
     S_PENDING,
     S_PES,
@@ -105,9 +102,6 @@ def _finish_job(ki: Any, kf: Any, si: Any, sf: Any, slot: int, jobs: Any) -> Non
     sf[F_MAKESPAN] = now
     if latency > kf[ki[DEADLINE] + si[si[SLOT_APP] + slot]]:
         si[S_MISSES] += 1
-    if now >= kf[KF_WARMUP]:
-        si[S_MEASURED] += 1
-        sf[F_LATENCY] += latency
 
 
 @merged

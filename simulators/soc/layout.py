@@ -41,12 +41,11 @@ KF_MEMORY_POWER, KF_GPU_POWER = range(13, 15)
 S_SLOTS, S_APP_TASKS, S_PES, S_CLUSTERS = range(4)
 S_IN_FLIGHT, S_INJECTED, S_COMPLETED, S_TASKS, S_PASSES, S_SEQUENCE, S_STARTS = range(4, 11)
 S_READY, S_PENDING, S_FREE, S_STATUS, S_PHASE, S_DEFERRED, S_MISSES, S_TRACED = range(11, 19)
-S_RANDOM, S_KEY, S_WAITS, S_FAILURES, S_MEASURED, S_MAX_READY, S_OPP_CHANGES = range(19, 26)
-S_FAILED = 26
+S_RANDOM, S_KEY, S_WAITS, S_FAILURES, S_FAILED = range(19, 24)
 
 # State floats: clocks and integrals.
-F_NOW, F_NEXT_INJECTION, F_AREA, F_ENERGY, F_LATENCY, F_MAKESPAN, F_NEXT_SAMPLE = range(7)
-F_NEXT_THERMAL, F_CAP_EXCESS, F_PEAK, F_FLIGHT_SUM, F_LAST_THERMAL, F_POWER = range(7, 13)
+F_NOW, F_NEXT_INJECTION, F_AREA, F_ENERGY, F_MAKESPAN, F_NEXT_SAMPLE = range(6)
+F_NEXT_THERMAL, F_CAP_EXCESS, F_PEAK, F_FLIGHT_SUM, F_LAST_THERMAL, F_POWER = range(6, 12)
 
 # Static fields: A applications, T task rows, E edges, P PEs, C clusters, O operating points, N
 # cores, R trips. Times in us at the highest frequency, delays in whole us.

@@ -55,7 +55,6 @@ from chipgym.simulators.soc.layout import (
     PROFILE_SCALE,
     REQUESTED_OPP,
     RUNNING,
-    S_OPP_CHANGES,
     SAMPLED_BUSY,
     SHARE,
     SLOWDOWN,
@@ -143,7 +142,6 @@ def apply_operating_point(ki: Any, kf: Any, si: Any, sf: Any, c: int) -> None:
         if ki[ki[PE_CLUSTER] + p] == c and si[si[RUNNING] + p] >= 0:
             sf[si[WAKE] + p] = now + (sf[si[WAKE] + p] - now) * ratio
     si[si[OPP] + c] = target
-    si[S_OPP_CHANGES] += 1
     update_leakage(ki, kf, si, sf)
 
 

@@ -146,9 +146,8 @@ def _start(ki: Any, kf: Any, si: Any, sf: Any, p: int, task: int) -> None:
 
 
 @merged
-def start_all(ki: Any, kf: Any, si: Any, sf: Any) -> bool:
+def start_all(ki: Any, kf: Any, si: Any, sf: Any) -> None:
     """Start whatever can start now, in order of job, then of assignment."""
-    any_started = False
     while True:
         best = -1
         best_pe = -1
@@ -170,11 +169,10 @@ def start_all(ki: Any, kf: Any, si: Any, sf: Any) -> bool:
                     continue
             best, best_pe = task, p
         if best < 0:
-            return any_started
+            return
         _start(ki, kf, si, sf, best_pe, best)
-        any_started = True
         if candidates == 1:
-            return True
+            return
 
 
 @kernel

@@ -29,7 +29,6 @@ from chipgym.simulators.soc.layout import (
     S_FREE,
     S_IN_FLIGHT,
     S_INJECTED,
-    S_MAX_READY,
     S_PENDING,
     S_READY,
     SLOT_APP,
@@ -59,7 +58,6 @@ def make_ready(si: Any, sf: Any, task: int) -> None:
     """Append a task to the ready list; tasks that were left for later are offered again."""
     si[si[READY] + si[S_READY]] = task
     si[S_READY] += 1
-    si[S_MAX_READY] = max(si[S_MAX_READY], si[S_READY])
     si[S_DEFERRED] = 0
 
 
