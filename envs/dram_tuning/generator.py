@@ -25,7 +25,13 @@ from chipgym.simulators.dram.features import features
 from chipgym.simulators.dram.generators import archgym_trace, generate
 from chipgym.simulators.dram.trace import Trace, read_trace
 
-__all__ = ["NUM_TEST_INSTANCES", "Instance", "InstanceGenerator", "find_scenario"]
+__all__ = [
+    "NUM_TEST_INSTANCES",
+    "Instance",
+    "InstanceGenerator",
+    "find_scenario",
+    "toy_trace",
+]
 
 NUM_TEST_INSTANCES = 50
 # Tags that keep the seeds of the two splits apart whatever the caller's seed is.
@@ -134,6 +140,25 @@ def _build_maps(
     return (first, *(other for other in shipped if other.name != first.name))
 
 
+def _fixed_trace(name: str, device: Device, most: int) -> Trace:
+    """Return the first requests of a trace by name."""
+    whole = toy_trace() if name == "toy" else archgym_trace(name, device)
+    parts = (whole.cycle[:most], whole.address[:most], whole.is_write[:most])
+    return Trace(*parts, name=name)
+
+
+def toy_trace() -> Trace:
+    """Eight reads, 100 cycles apart, that alternate between two rows of DDR3's bank 0.
+
+    With the row left open each but the first needs a precharge (RP), an activation (RCD) and the
+    read (RL and the burst): 10 + 10 + 10 + 4 cycles of 1.25 ns. With the row closed at once it
+    needs no precharge.
+    """
+    request = np.arange(8)
+    row_bytes = 1 << 16
+    return Trace(100 * request, row_bytes * (request % 2), np.zeros(8, dtype=np.bool_), "toy")
+
+
 class InstanceGenerator:
     """Draws the instances of a scenario.
 
@@ -186,8 +211,8 @@ class InstanceGenerator:
             self.trace = workload
         elif workload is not None:
             self.trace = read_trace(workload, trace_format)
-        elif scenario.archgym_trace is not None:
-            self.trace = self._archgym_trace(scenario)
+        elif scenario.trace is not None:
+            self.trace = _fixed_trace(scenario.trace, self.device, scenario.requests[1])
         elif not scenario.train:
             raise InvalidValueError("scenario.train", (), "at least one family of traffic")
         names = tuple(entry.name for entry in self.address_maps)
@@ -200,12 +225,6 @@ class InstanceGenerator:
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_kept": {}}
-
-    def _archgym_trace(self, scenario: Scenario) -> Trace:
-        whole = archgym_trace(str(scenario.archgym_trace), self.device)
-        size = min(len(whole), scenario.requests[1])
-        parts = (whole.cycle[:size], whole.address[:size], whole.is_write[:size])
-        return Trace(*parts, name=whole.name)
 
     def sample(self, rng: np.random.Generator) -> Instance:
         """Draw a training instance, without the default's result; `rng` gives one seed."""

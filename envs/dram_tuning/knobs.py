@@ -233,6 +233,15 @@ def _archgym(name: str, buffers: Values, refreshes: Values, active: Values, whos
 
 
 _SETS = (
+    KnobSet(
+        "toy",
+        "Three knobs of two values, for tests and first steps",
+        {
+            "page_policy": ("Open", "Closed"),
+            "scheduler": ("FrFcfs", "Fifo"),
+            "command_mux": ("Oldest", "Strict"),
+        },
+    ),
     _archgym(
         "archgym",
         POWERS_TO_128,
