@@ -68,11 +68,14 @@ BUDGET_COLUMNS = (
 )
 
 
+def _sentence(text: str) -> str:
+    return text[0].upper() + text[1:]
+
+
 def _context() -> tuple[Field, ...]:
-    features = tuple(Column(n, "1", 0, 1, text.capitalize()) for n, text in FEATURES.items())
+    features = tuple(Column(n, "1", 0, 1, _sentence(text)) for n, text in FEATURES.items())
     objectives = tuple(
-        Column(name, "1", 0, 1, entry.description.capitalize())
-        for name, entry in OBJECTIVES.items()
+        Column(name, "1", 0, 1, _sentence(entry.description)) for name, entry in OBJECTIVES.items()
     )
     return (
         Field("workload", (len(features),), "", meaning="The trace", columns=features),
@@ -90,7 +93,7 @@ def _context() -> tuple[Field, ...]:
 
 def _ratios(name: str, whose: str) -> Field:
     columns = tuple(
-        Column(metric, "ln ratio / ln 100", -1, 1, f"{text.capitalize()} over the default's")
+        Column(metric, "ln ratio / ln 100", -1, 1, f"{_sentence(text)} over the default's")
         for metric, text in RATIOS.items()
     )
     meaning = f"Results of {whose}; all 1 where it was not simulated"
