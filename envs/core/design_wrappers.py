@@ -126,7 +126,8 @@ class TimeMultiplexed(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         box = env.observation_space
         if not isinstance(box, spaces.Box) or len(box.shape) != 1:
             raise InvalidValueError("observation_space", box, "a flat Box space")
-        self.action_space: LegalDiscrete = LegalDiscrete(max(self._sizes))
+        self._values = LegalDiscrete(max(self._sizes))
+        self.action_space = self._values
         own = (
             Field("chosen", (sum(self._sizes),), "1", 0, 1, "Values of the knobs set, one-hot"),
             Field("position", (len(self._sizes),), "1", 0, 1, "Knob to set, one-hot"),
@@ -174,11 +175,12 @@ class TimeMultiplexed(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
 
     def action_masks(self) -> npt.NDArray[np.bool_]:
         """Values of the present knob, bool, shape (longest knob,)."""
-        return np.arange(int(self.action_space.n)) < self._sizes[len(self._set)]
+        mask: npt.NDArray[np.bool_] = np.arange(self._values.n) < self._sizes[len(self._set)]
+        return mask
 
     def _look(self) -> npt.NDArray[np.bool_]:
         """Bring the action space up to date; return the mask."""
-        self.action_space.legal = self.action_masks()
+        self._values.legal = self.action_masks()
         return self.action_masks()
 
     def _observe(self) -> npt.NDArray[np.float32]:

@@ -77,7 +77,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "watermark-reach",
         "scheduler GrpFrFcfsWm with scheduler_buffer ReadWrite or Shared needs high_watermark < "
-        "request_buffer_size, or it never turns to writing",
+        "request_buffer_size, or it turns to writing only when no read waits",
         _watermark_reach,
     ),
     Rule(

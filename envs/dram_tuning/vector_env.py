@@ -142,7 +142,7 @@ class DramVectorEnv(VectorEnv[Any, Any, Any]):
         self._ended = done
         infos: Infos = {}
         if self.autoreset_mode == AutoresetMode.SAME_STEP:
-            final = {row: self._seen[row].copy() for row in np.flatnonzero(done)}
+            final = {row: self._seen[row].copy() for row in np.flatnonzero(done).tolist()}
             fresh = self._begin(done, [None] * self.num_envs, {})
             for row in range(self.num_envs):
                 if row in fresh:
@@ -219,6 +219,7 @@ class DramTuningVectorEnv(DramVectorEnv):
 
     scalar = DramTuningEnv
     _rows: list[DramTuningEnv]  # type: ignore[assignment]
+    action_space: LegalMultiDiscrete
 
     def __init__(
         self, num_envs: int = 1, scenario: str | Scenario = DEFAULT_SCENARIO, **kwargs: Any
