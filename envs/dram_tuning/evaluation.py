@@ -105,19 +105,18 @@ def design_key(space: DesignSpace, instance: Instance, design: Design) -> str:
 
 
 def evaluate_batch(
-    space: DesignSpace, objective: Objective, tasks: Sequence[tuple[Instance, Design]]
+    space: DesignSpace, objective: Objective, tasks: Sequence[tuple[Instance, Design, str]]
 ) -> list[Outcome]:
-    """Evaluate designs, each on its instance, in parallel threads."""
-    keys = [design_key(space, instance, design) for instance, design in tasks]
+    """Evaluate designs, each on its instance and with its `design_key`, in parallel threads."""
     wanted = []
-    for (instance, design), key in zip(tasks, keys, strict=True):
+    for instance, design, key in tasks:
         if key:
             config, address_map = space.config(design)
             wanted.append((instance.workload(address_map), config))
     results = iter(run_batch(wanted))
     return [
         judge(space, objective, instance, design, key, next(results) if key else None)
-        for (instance, design), key in zip(tasks, keys, strict=True)
+        for instance, design, key in tasks
     ]
 
 

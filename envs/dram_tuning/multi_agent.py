@@ -18,9 +18,10 @@ from pettingzoo.utils import wrappers
 from pettingzoo.utils.conversions import parallel_to_aec
 
 from chipgym.envs.core.fields import ObservationLayout
+from chipgym.envs.dram_tuning.base import RESET_OPTIONS, check_choice
 from chipgym.envs.dram_tuning.design_space import Design
-from chipgym.envs.dram_tuning.env import RESET_OPTIONS, DramTuningEnv, check_choice
-from chipgym.envs.dram_tuning.evaluation import evaluate_batch
+from chipgym.envs.dram_tuning.env import DramTuningEnv
+from chipgym.envs.dram_tuning.evaluation import design_key, evaluate_batch
 from chipgym.envs.dram_tuning.knobs import GROUPS
 from chipgym.envs.dram_tuning.observation import observe_session
 from chipgym.simulators.core.errors import InvalidValueError
@@ -167,9 +168,10 @@ class DramTuningParallelEnv(ParallelEnv[str, Observation, Any]):  # type: ignore
         """
         design = self._join(actions)
         session = self._env.session
-        outcome = session.recall(design)
+        key = design_key(session.space, session.instance, design)
+        outcome = session.recall(design, key)
         if outcome is None:
-            tasks = [(session.instance, design)]
+            tasks = [(session.instance, design, key)]
             outcome = evaluate_batch(session.space, session.objective, tasks)[0]
         reward, terms = session.add(outcome)
         if self._reward == "design":

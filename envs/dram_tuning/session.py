@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from chipgym.envs.core.hypervolume import contribution, dominated
 from chipgym.envs.dram_tuning.design_space import Design, DesignSpace
-from chipgym.envs.dram_tuning.evaluation import Outcome, default_outcome, design_key
+from chipgym.envs.dram_tuning.evaluation import Outcome, default_outcome
 from chipgym.envs.dram_tuning.generator import Instance
 from chipgym.envs.dram_tuning.reward import Objective
 
@@ -78,9 +78,9 @@ class TuningSession:
         """Whether the budget is spent, which ends the episode."""
         return self.budget_left <= 0
 
-    def recall(self, design: Design) -> Outcome | None:
-        """Return the outcome of a design whose canonical configuration was evaluated before."""
-        found = self._known.get(design_key(self.space, self.instance, design))
+    def recall(self, design: Design, key: str) -> Outcome | None:
+        """Return the outcome of a design, if one of its `design_key` was evaluated before."""
+        found = self._known.get(key)
         return None if found is None else replace(found, design=design)
 
     def add(self, outcome: Outcome) -> tuple[float, dict[str, float]]:
