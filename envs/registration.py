@@ -12,6 +12,7 @@ from types import ModuleType
 __all__ = ["ENVIRONMENTS", "EnvironmentEntry", "register_all"]
 
 SOC = "chipgym.envs.soc_scheduling"
+DRAM = "chipgym.envs.dram_tuning"
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,20 @@ ENVIRONMENTS: tuple[EnvironmentEntry, ...] = (
         f"{SOC}.vector_env:SocTaskOrderingVectorEnv",
         None,
         "task order, PE by earliest finish (DeepSoCS form)",
+    ),
+    EnvironmentEntry(
+        "chipgym/DramDesign-v0",
+        f"{DRAM}.env:DramDesignEnv",
+        f"{DRAM}.vector_env:DramDesignVectorEnv",
+        None,
+        "all knobs of a memory controller at once (ArchGym form)",
+    ),
+    EnvironmentEntry(
+        "chipgym/DramTuning-v0",
+        f"{DRAM}.env:DramTuningEnv",
+        f"{DRAM}.vector_env:DramTuningVectorEnv",
+        f"{DRAM}.multi_agent",
+        "edits of a memory controller's knobs under a budget of evaluations",
     ),
 )
 

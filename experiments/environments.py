@@ -15,7 +15,10 @@ from chipgym.simulators.core.hashing import content_hash
 
 __all__ = ["EnvFacts", "env_ids", "instance_hash", "make_env", "probe", "scenarios"]
 
-FAMILIES = {"chipgym/Soc": ("chipgym.simulators.soc", "chipgym.envs.soc_scheduling.presets")}
+FAMILIES = {
+    "chipgym/Soc": ("chipgym.simulators.soc", "chipgym.envs.soc_scheduling.presets"),
+    "chipgym/Dram": ("chipgym.simulators.dram", "chipgym.envs.dram_tuning.presets"),
+}
 """Simulator and presets of each family, by the prefix of its environment ids."""
 
 
@@ -122,6 +125,8 @@ def probe(task: TaskSpec) -> EnvFacts:
 def instance_hash(env: gymnasium.Env[Any, Any]) -> str:
     """Hash of the episode's instance, of all that describes it; "" where it has no description."""
     instance: Any = getattr(env.unwrapped, "instance", None)
+    if hasattr(instance, "content_hash"):
+        return str(instance.content_hash)
     if not hasattr(instance, "workload"):
         return ""
     parts = [instance.platform, *instance.applications, instance.workload]

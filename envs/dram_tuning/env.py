@@ -1,0 +1,592 @@
+"""The Gymnasium environments of design and tuning: thin, over `evaluation` and `session`."""
+
+from __future__ import annotations
+
+import math
+import pickle
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import gymnasium as gym
+import numpy as np
+import numpy.typing as npt
+from gymnasium import spaces
+
+from chipgym.envs.core.fields import ObservationLayout
+from chipgym.envs.core.spaces import FeasibleMultiDiscrete, LegalDiscrete
+from chipgym.envs.dram_tuning.design_space import Design
+from chipgym.envs.dram_tuning.evaluation import Outcome, default_outcome, evaluate_batch
+from chipgym.envs.dram_tuning.generator import Instance, InstanceGenerator, find_scenario
+from chipgym.envs.dram_tuning.observation import build_layout, observe_context, observe_session
+from chipgym.envs.dram_tuning.presets import DEFAULT_SCENARIO, Scenario
+from chipgym.envs.dram_tuning.problem import (
+    DramProblem,
+    view_design_problem,
+    view_tuning_problem,
+)
+from chipgym.envs.dram_tuning.reward import INFEASIBLE, clipped, find_objective
+from chipgym.envs.dram_tuning.session import STEPS_PER_EVALUATION, TuningSession
+from chipgym.simulators.core.errors import FileFormatError, InvalidValueError, UnknownNameError
+from chipgym.simulators.dram.engine import Workload
+from chipgym.simulators.dram.result import DramResult
+from chipgym.simulators.dram.simulate import SIMULATOR_VERSION, simulate
+from chipgym.simulators.dram.trace import Trace
+
+__all__ = ["RESET_OPTIONS", "DramDesignEnv", "DramEnv", "DramTuningEnv", "check_choice"]
+
+SPLITS = ("train", "test")
+RENDER_MODES = ("ansi", "rgb_array")
+RESET_OPTIONS = ("instance", "workload")
+MAX_BUDGET = 1_000_000
+UNREADABLE = (
+    pickle.UnpicklingError,
+    EOFError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    ValueError,
+    IndexError,
+    ImportError,
+)
+
+Floats32 = npt.NDArray[np.float32]
+Info = dict[str, Any]
+
+
+def check_choice(field: str, value: object, known: Sequence[str]) -> None:
+    """Raise `UnknownNameError` unless the value is one of the known names."""
+    if value not in known:
+        raise UnknownNameError(field, value, known, "DRAM tuning")
+
+
+class DramEnv(gym.Env[Any, Any]):
+    """What both forms share: instances, observations, and steps in three parts.
+
+    A step is `plan` (check the action, say which design to evaluate), an evaluation, and `settle`
+    (take its outcome in). A vector environment evaluates the designs of all rows at once.
+    """
+
+    metadata: dict[str, Any] = {"render_modes": list(RENDER_MODES), "render_fps": 4}
+    form: ClassVar[str]
+    sequential: ClassVar[bool]
+    simulator_version = SIMULATOR_VERSION
+    reference_policy = "random-search-100"
+
+    def __init__(
+        self,
+        scenario: str | Scenario = DEFAULT_SCENARIO,
+        split: str = "train",
+        objective: str | None = None,
+        requests: int | None = None,
+        knobs: str | None = None,
+        device: Any = None,
+        address_map: Any = None,
+        workload: Any = None,
+        trace_format: str = "dramsys",
+        render_mode: str | None = None,
+    ) -> None:
+        chosen = find_scenario(scenario)
+        check_choice("split", split, SPLITS)
+        self._objective = find_objective(chosen.objective if objective is None else objective)
+        if render_mode is not None:
+            check_choice("render_mode", render_mode, RENDER_MODES)
+        self.generator = InstanceGenerator(
+            chosen, requests, knobs, device, address_map, workload, trace_format
+        )
+        self.scenario = self.generator.scenario
+        self.split = split
+        self.render_mode = render_mode
+        self.design_space = self.generator.design_space
+        self.observation_layout: ObservationLayout = build_layout(
+            self.design_space.knobs, sequential=self.sequential
+        )
+        self.observation_space: spaces.Space[Any] = self.observation_layout.space()
+        self._observation = self.observation_layout.empty()
+        self._instance: Instance | None = None
+        self._finished = True
+
+    @property
+    def objective(self) -> str:
+        """Name of the objective."""
+        return self._objective.name
+
+    @property
+    def primary_metric(self) -> str:
+        """The metric that ranks designs."""
+        return self._objective.metric
+
+    @property
+    def lower_is_better(self) -> bool:
+        """Direction of the primary metric."""
+        return self._objective.lower_is_better
+
+    @property
+    def num_instances(self) -> int:
+        """Number of test instances."""
+        return self.generator.num_instances
+
+    @property
+    def instance(self) -> Instance:
+        """The episode's instance, complete and replayable."""
+        if self._instance is None:
+            raise gym.error.ResetNeeded("Call reset() first: there is no instance yet.")
+        return self._instance
+
+    @property
+    def instance_id(self) -> str:
+        """Name of the episode's instance."""
+        return self.instance.name
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Floats32, Info]:
+        """Start an episode; `options`: ``instance`` (test split) or ``workload`` (a `Trace`)."""
+        instance = self.draw(seed, options)
+        self.generator.complete([instance])
+        return self.begin(instance)
+
+    def draw(self, seed: int | None, options: Mapping[str, Any] | None) -> Instance:
+        """Seed the generator, and choose the next episode's instance: drawn, or as `options` say.
+
+        Raises
+        ------
+        UnknownNameError, InvalidValueError
+            An option is unknown, or an instance is asked of a split that has none.
+        """
+        super().reset(seed=seed)
+        options = options or {}
+        for key in options:
+            check_choice("reset option", key, RESET_OPTIONS)
+        if "workload" in options:
+            trace = options["workload"]
+            if not isinstance(trace, Trace):
+                raise InvalidValueError("workload", type(trace).__name__, "a Trace")
+            return self.generator.build(trace, f"workload-{trace.name}")
+        if "instance" in options:
+            if self.split != "test":
+                raise InvalidValueError("instance", options["instance"], "only with split='test'")
+            return self.generator.test(options["instance"])
+        if self.split == "test":
+            return self.generator.test(int(self.np_random.integers(self.num_instances)))
+        return self.generator.sample(self.np_random)
+
+    def begin(self, instance: Instance) -> tuple[Floats32, Info]:
+        """Start an episode on a completed instance."""
+        self._instance = instance
+        self._finished = False
+        self._observation = self.observation_layout.empty()
+        observe_context(self.observation_layout, instance, self.objective, self._observation)
+        info = self._begin(instance)
+        return self._observation.copy(), {"evaluations": 0, "instance": instance.name, **info}
+
+    def step(self, action: Any) -> tuple[Floats32, float, bool, bool, Info]:
+        """Evaluate a design.
+
+        Raises
+        ------
+        InvalidValueError
+            The action is masked or out of range; nothing has changed.
+        """
+        design, known = self.plan(action)
+        if known is None:
+            tasks = [(self.instance, design)]
+            known = evaluate_batch(self.design_space, self._objective, tasks)[0]
+        return self.settle(known)
+
+    def plan(self, action: Any) -> tuple[Design, Outcome | None]:
+        """Return the design that an action stands for, and its outcome where it is known.
+
+        Raises
+        ------
+        InvalidValueError
+            The action is masked or out of range; nothing has changed.
+        """
+        raise NotImplementedError
+
+    def settle(self, outcome: Outcome) -> tuple[Floats32, float, bool, bool, Info]:
+        """Take the outcome of the planned design in; returns what `step` does."""
+        raise NotImplementedError
+
+    def _begin(self, instance: Instance) -> Info:
+        """Set up the episode; return what the form adds to the info."""
+        raise NotImplementedError
+
+    def expected_return(self, metrics: Mapping[str, float]) -> float:
+        """Return that an episode with these final metrics must have had."""
+        raise NotImplementedError
+
+    def get_state(self) -> bytes:
+        """Bytes from which `set_state` continues identically, the random generator included."""
+        state = {
+            "version": SIMULATOR_VERSION,
+            "form": (self.form, self.scenario.knobs, self.objective),
+            "np_random": self.np_random.bit_generator.state,
+            "instance": self._instance,
+            "finished": self._finished,
+            "observation": self._observation,
+            **self._own_state(),
+        }
+        return pickle.dumps(state)
+
+    def set_state(self, state: bytes) -> None:
+        """Continue from `get_state`'s bytes; only for bytes of your own, they are a pickle."""
+        try:
+            content = pickle.loads(state)
+            version, form = content["version"], content["form"]
+        except UNREADABLE as error:
+            raise FileFormatError("state", "not made by get_state()") from error
+        own = SIMULATOR_VERSION, (self.form, self.scenario.knobs, self.objective)
+        if (version, form) != own:
+            raise InvalidValueError("state", (version, form), repr(own))
+        self.np_random.bit_generator.state = content["np_random"]
+        self._instance = content["instance"]
+        self._finished = content["finished"]
+        self._observation = content["observation"]
+        self._set_own_state(content)
+
+    def _own_state(self) -> dict[str, Any]:
+        return {}
+
+    def _set_own_state(self, content: dict[str, Any]) -> None:
+        pass
+
+    def _shown_design(self) -> Design:
+        """Design that `render` shows."""
+        raise NotImplementedError
+
+    def simulate(self, design: Any) -> tuple[Workload, DramResult]:
+        """Simulate a design on the episode's instance, every command recorded; costs nothing.
+
+        Raises
+        ------
+        InvalidValueError
+            It is not a design, or breaks a rule between knobs.
+        """
+        config, address_map = self.design_space.config(self.design_space.check(design))
+        workload = self.instance.workload(address_map)
+        return workload, simulate(workload, config, record_trace=True)
+
+    def render(self) -> Any:
+        """Return what the shown design does, as text (``ansi``) or a timeline (``rgb_array``)."""
+        if self.render_mode is None:
+            gym.logger.warn(
+                "render() without render_mode does nothing; gym.make(..., render_mode=…)"
+            )
+            return None
+        from chipgym.envs.dram_tuning.render import render_ansi, render_rgb
+
+        draw = render_ansi if self.render_mode == "ansi" else render_rgb
+        return draw(*self.simulate(self._shown_design()))
+
+    def _check_running(self) -> None:
+        if self._finished:
+            raise gym.error.ResetNeeded("The episode is over: call reset() first.")
+
+
+class DramDesignEnv(DramEnv):
+    """Set all knobs of a memory controller at once for a workload.
+
+    ## Description
+    An episode is one workload, a trace of memory requests, and one decision: a value for each knob
+    of the controller. The design is simulated command by command on the trace, with the model of
+    DRAMSys v4.0, and the episode ends: a contextual bandit, the form of ArchGym. Search algorithms
+    reset to the same instance again and again.
+
+    ## Action Space
+    `MultiDiscrete`, the index of a value for each knob; `env.unwrapped.problem.knobs` names knobs
+    and values. Combinations that cannot be simulated or that lose data are *infeasible*: they are
+    not simulated (designs without refresh are), have the lowest reward, and
+    `info["infeasible_reason"]` says why. `action_space.sample()` draws feasible designs.
+
+    ## Observation Space
+    A flat `Box` of float32 with the fields ``workload`` (features of the trace), ``device``,
+    ``objective`` (one-hot) and ``default`` (results of the default design, which belong to the
+    instance); `observation_layout` names every element.
+
+    ## Rewards
+    The score of the design: the logarithm of the default design's cost over its own, clipped to
+    ±4. 0 is the default, 0.69 half its cost. Infeasible designs have -5. Under ``multi`` the reward
+    is the hypervolume of the design's vector score, which `info["reward_vector"]` holds.
+
+    ## Starting State
+    A trace drawn from `np_random`, or one of 50 fixed test traces; ArchGym's scenarios have one
+    trace each.
+
+    ## Episode End
+    Terminated after the one step. `info` holds `metrics` with units in their names, the `design`
+    by knob, whether it is `feasible`, and `design_key`: designs of equal key have equal results, so
+    a search that keeps them needs to simulate one of them only. `evaluations` is 1 if the design
+    was simulated, else 0.
+
+    ## Arguments
+    * `scenario`: name of a preset (`chipgym info chipgym/DramDesign-v0` lists them) or a
+      `Scenario`.
+    * `split`: ``"train"`` or ``"test"``.
+    * `objective`: ``low-latency``, ``low-time``, ``low-energy``, ``power-under-time``, ``edp``,
+      ``archgym-power``, ``archgym-latency``, ``archgym-joint``, ``multi``; the scenario's own by
+      default.
+    * `requests`: requests of a trace.
+    * `knobs`: knob set: ``archgym``, ``archgym-ga``, ``archgym-aco`` or ``full``.
+    * `device`, `address_map`: names of shipped ones, paths of JSON files, or objects.
+    * `workload`: a trace of your own, a `Trace` or the path of a file in the format `trace_format`
+      (``dramsys``, ``ramulator``, ``dramsim3``).
+    * `render_mode`: ``"ansi"`` or ``"rgb_array"`` (timeline of banks and rows).
+
+    ## Vectorized environment
+    ``gym.make_vec(id, num_envs=64, vectorization_mode="vector_entry_point")`` simulates the designs
+    of all rows in parallel threads, bit for bit equal to the scalar environments.
+
+    ## Multi-agent
+    See `chipgym/DramTuning-v0`.
+
+    ## Version History
+    * v0: first version.
+
+    ## References
+    * Krishnan et al., ArchGym: an open-source gymnasium for machine learning assisted architecture
+      design, ISCA 2023.
+    * Steiner et al., DRAMSys4.0: an open-source simulation framework for in-depth DRAM analyses,
+      International Journal of Parallel Programming 2022.
+    """
+
+    form = "design"
+    sequential = False
+    action_space: FeasibleMultiDiscrete
+
+    def __init__(self, scenario: str | Scenario = DEFAULT_SCENARIO, **kwargs: Any) -> None:
+        super().__init__(scenario, **kwargs)
+        self.action_space = self.design_space.space()
+        self._design = self.design_space.default
+
+    @property
+    def problem(self) -> DramProblem:
+        """The problem at hand, for heuristics and searchers."""
+        self._check_running()
+        return view_design_problem(self.design_space, self._objective, self.instance)
+
+    def _begin(self, instance: Instance) -> Info:
+        self._design = self.design_space.default
+        return {}
+
+    def plan(self, action: Any) -> tuple[Design, Outcome | None]:
+        """Return the design that an action stands for."""
+        self._check_running()
+        return self.design_space.check(action, "action"), None
+
+    def settle(self, outcome: Outcome) -> tuple[Floats32, float, bool, bool, Info]:
+        """End the episode with the design's outcome."""
+        self._finished = True
+        if outcome.simulated:
+            self._design = outcome.design
+        info: Info = {
+            "evaluations": int(outcome.simulated),
+            "reward_terms": dict(outcome.terms),
+            "metrics": dict(outcome.metrics),
+            "design": self.design_space.decode(outcome.design),
+            "design_key": outcome.key,
+            "feasible": outcome.feasible,
+            "infeasible_reason": outcome.reason,
+        }
+        if not self._objective.factors:
+            info["reward_vector"] = outcome.vector.copy()
+        return self._observation.copy(), outcome.score, True, False, info
+
+    def expected_return(self, metrics: Mapping[str, float]) -> float:
+        """Return that an episode with these final metrics must have had."""
+        return _score(self, metrics)
+
+    def _own_state(self) -> dict[str, Any]:
+        return {"design": self._design}
+
+    def _set_own_state(self, content: dict[str, Any]) -> None:
+        self._design = content["design"]
+
+    def _shown_design(self) -> Design:
+        return self._design
+
+
+class DramTuningEnv(DramEnv):
+    """Change one knob of a memory controller after the other, under a budget of evaluations.
+
+    ## Description
+    An episode is one workload and starts with the default design. Each step sets one knob to a
+    value and evaluates the new design on the trace, with the model of DRAMSys v4.0. What counts is
+    the best design found until the budget is spent: the fair comparison with black-box search.
+
+    ## Action Space
+    `Discrete(n)`: one action for each value of each knob; `env.unwrapped.problem.edits` lists them
+    as (knob, value). Masked are edits that change nothing and those that lead to an infeasible
+    design; `env.unwrapped.mask_reasons()` says why. `action_space.sample()` draws legal edits.
+
+    ## Observation Space
+    A flat `Box` of float32 with the fields of `chipgym/DramDesign-v0` and ``design`` and
+    ``best_design`` (one-hot), ``results`` and ``best_results`` (relative to the default design),
+    ``scores`` and ``budget``; `observation_layout` names every element. Element i of ``design``
+    belongs to action i.
+
+    ## Rewards
+    The growth of the best score so far, never negative, so that an episode's return is the score of
+    the best design (see `chipgym/DramDesign-v0`; the default's is 0). Under ``multi`` it is the
+    hypervolume that the design adds to all found so far.
+
+    ## Starting State
+    As in `chipgym/DramDesign-v0`.
+
+    ## Episode End
+    Terminated when the budget is spent. A design whose canonical configuration was evaluated before
+    in the episode (ignored knobs set to a fixed value) costs no evaluation, and neither does the
+    default. Truncated after four steps for each evaluation of the budget. `info["metrics"]` then
+    holds the metrics of the best design.
+
+    ## Arguments
+    As in `chipgym/DramDesign-v0`, and
+
+    * `budget`: evaluations of an episode, the scenario's by default.
+
+    ## Vectorized environment
+    As in `chipgym/DramDesign-v0`.
+
+    ## Multi-agent
+    ``chipgym.envs.dram_tuning_v0``: one agent a knob (``agents="knob"``) or a subsystem
+    (``agents="group"``); all set their knobs at once, every step is an evaluation.
+
+    ## Version History
+    * v0: first version.
+
+    ## References
+    As in `chipgym/DramDesign-v0`, and
+
+    * Krishnan et al., Multi-agent reinforcement learning for microprocessor design space
+      exploration, arXiv 2211.16385.
+    """
+
+    form = "tuning"
+    sequential = True
+    action_space: LegalDiscrete
+
+    def __init__(
+        self,
+        scenario: str | Scenario = DEFAULT_SCENARIO,
+        *,
+        budget: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(scenario, **kwargs)
+        budget = self.scenario.budget if budget is None else budget
+        if not isinstance(budget, int | np.integer) or not 1 <= budget <= MAX_BUDGET:
+            raise InvalidValueError("budget", budget, f"an integer >= 1 and <= {MAX_BUDGET}")
+        self.budget = int(budget)
+        self.action_space = LegalDiscrete(len(self.design_space.edits))
+        self._session: TuningSession | None = None
+        self._mask = np.zeros(len(self.design_space.edits), dtype=np.bool_)
+
+    @property
+    def session(self) -> TuningSession:
+        """The episode so far."""
+        if self._session is None:
+            raise gym.error.ResetNeeded("Call reset() first: there is no episode yet.")
+        return self._session
+
+    @property
+    def problem(self) -> DramProblem:
+        """The problem as it stands, for heuristics and searchers."""
+        self._check_running()
+        return view_tuning_problem(self.session)
+
+    def _begin(self, instance: Instance) -> Info:
+        steps = STEPS_PER_EVALUATION * self.budget
+        self._session = TuningSession(
+            self.design_space, self._objective, instance, self.budget, steps
+        )
+        self._look()
+        return {"action_mask": self._mask.copy()}
+
+    def _look(self) -> None:
+        """Bring observation and masks up to date."""
+        observe_session(self.observation_layout, self.session, self._observation)
+        if self._finished:
+            self._mask = np.zeros_like(self._mask)
+        else:
+            self._mask = self.session.edit_mask()
+        self.action_space.legal = self._mask
+
+    def action_masks(self) -> npt.NDArray[np.bool_]:
+        """Legal edits, bool, shape (edits,)."""
+        return self._mask.copy()
+
+    def mask_reasons(self) -> dict[int, str]:
+        """Why each masked edit is masked, by action."""
+        return {i: reason for i, reason in enumerate(self.session.edit_reasons()) if reason}
+
+    def plan(self, action: Any) -> tuple[Design, Outcome | None]:
+        """Return the design after an edit, and its outcome where it is known."""
+        self._check_running()
+        try:
+            index = int(action)
+        except (TypeError, ValueError) as error:
+            raise InvalidValueError("action", action, "an integer") from error
+        session = self.session
+        if index != action or not 0 <= index < len(self._mask):
+            raise InvalidValueError("action", action, f">= 0 and <= {len(self._mask) - 1}")
+        if not self._mask[index]:
+            knob, value = session.space.edits[index]
+            edit = f"{session.space.knobs[knob].name}={session.space.knobs[knob].values[value]}"
+            reason = session.edit_reasons()[index]
+            raise InvalidValueError("action", index, f"the unmasked edits; {edit}: {reason}")
+        design = session.edit(session.space.edits[index])
+        return design, session.recall(design)
+
+    def settle(self, outcome: Outcome) -> tuple[Floats32, float, bool, bool, Info]:
+        """Take the outcome of the edit in."""
+        session = self.session
+        reward, terms = session.add(outcome)
+        terminated = session.spent
+        truncated = not terminated and session.steps_left <= 0
+        self._finished = terminated or truncated
+        self._look()
+        info: Info = {
+            "action_mask": self._mask.copy(),
+            "evaluations": session.evaluations,
+            "reward_terms": terms,
+            "design": self.design_space.decode(outcome.design),
+            "design_key": outcome.key,
+            "feasible": outcome.feasible,
+            "infeasible_reason": outcome.reason,
+        }
+        if not self._objective.factors:
+            info["reward_vector"] = outcome.vector.copy()
+        if self._finished:
+            info["metrics"] = session.metrics()
+            info["best_design"] = self.design_space.decode(session.best.design)
+        return self._observation.copy(), reward, terminated, truncated, info
+
+    def expected_return(self, metrics: Mapping[str, float]) -> float:
+        """Return that an episode with these final metrics must have had."""
+        first = default_outcome(self.design_space, self._objective, self.instance)
+        return _score(self, metrics) - first.score
+
+    def _own_state(self) -> dict[str, Any]:
+        session = None if self._session is None else self._session.get_state()
+        return {"session": session, "mask": self._mask}
+
+    def _set_own_state(self, content: dict[str, Any]) -> None:
+        state = content["session"]
+        if state is not None:
+            state = TuningSession.from_state(self.design_space, self._objective, state)
+        self._session = state
+        self._mask = content["mask"]
+        self.action_space.legal = self._mask
+
+    def _shown_design(self) -> Design:
+        return self.session.best.design
+
+
+def _score(env: DramEnv, metrics: Mapping[str, float]) -> float:
+    """Score that the primary metric stands for."""
+    value = metrics[env.primary_metric]
+    if not env.lower_is_better:
+        return value
+    if not metrics["feasible"]:
+        return INFEASIBLE
+    default = default_outcome(env.design_space, env._objective, env.instance)
+    return clipped(math.log(default.metrics[env.primary_metric] / value))
