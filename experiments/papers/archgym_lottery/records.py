@@ -83,4 +83,5 @@ def read_records(path: Path) -> Iterator[Entry]:
     except (OSError, KeyError, ValueError) as error:
         raise FileFormatError(path, f"is not a file of search records ({error})") from error
     for fact, rows in zip(facts, designs, strict=True):
-        yield Entry(*fact, rows)
+        workload, objective, algorithm, number, hyperparameters = fact
+        yield Entry(workload, objective, algorithm, number, hyperparameters, rows)

@@ -38,6 +38,7 @@ ALGORITHMS = (
     "bayesian",
 )
 OBJECTIVES = ("low-latency", "edp", "archgym-joint")
+FUNCTION = "chipgym.experiments.papers.archgym_lottery.search:search_entry"
 SEEDS = 5
 ENTRIES = 12
 BUDGET = 300
@@ -68,7 +69,7 @@ def _search(folder: Path, quick: bool, workers: int, report: Report) -> list[Ent
     algorithms = [name for name in ALGORITHMS if not (quick and name == "bayesian")]
     seeds, budget = (2, 40) if quick else (SEEDS, BUDGET)
     limit = 2 if quick else ENTRIES
-    plan: list[tuple[Task, tuple[Any, ...]]] = []
+    tasks, found = [], []
     for algorithm in algorithms:
         for number, values in enumerate(entries(algorithm, ENTRIES_OF.get(algorithm, limit))):
             for workload in workloads:
@@ -82,20 +83,14 @@ def _search(folder: Path, quick: bool, workers: int, report: Report) -> list[Ent
                         "budget": budget,
                         "version": SIMULATOR_VERSION,
                     }
-                    key = f"{workload}--{objective}--{algorithm}--{number}"
-                    module = "chipgym.experiments.papers.archgym_lottery.search"
-                    fact = (workload, objective, algorithm, number, values)
-                    plan.append((Task(key, f"{module}:search_entry", arguments), fact))
-    tasks = [task for task, _ in plan]
+                    nothing = np.full((seeds, budget), UNUSED, dtype=np.int32)
+                    found.append(Entry(workload, objective, algorithm, number, values, nothing))
+                    tasks.append(Task(found[-1].key, FUNCTION, arguments))
     results = run_tasks(tasks, folder, workers, report, "searching")
-    return [Entry(*fact, _padded(results[task.key], budget)) for task, fact in plan]
-
-
-def _padded(designs: list[list[int]], budget: int) -> Any:
-    rows = np.full((len(designs), budget), UNUSED, dtype=np.int32)
-    for row, numbers in zip(rows, designs, strict=True):
-        row[: len(numbers)] = numbers
-    return rows
+    for entry in found:
+        for row, designs in zip(entry.designs, results[entry.key], strict=True):
+            row[: len(designs)] = designs
+    return found
 
 
 def summarise(outcomes: Outcomes, budget: int) -> dict[str, Any]:
