@@ -37,7 +37,7 @@ ALGORITHMS = (
     "tpe",
     "bayesian",
 )
-OBJECTIVES = ("low-latency", "edp", "archgym-joint")
+OBJECTIVES = ("low-latency", "edp", "power-under-time")
 FUNCTION = "chipgym.experiments.papers.archgym_lottery.search:search_entry"
 SEEDS = 5
 ENTRIES = 12

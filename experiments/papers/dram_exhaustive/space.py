@@ -9,7 +9,6 @@ simulation serves them all.
 from __future__ import annotations
 
 import functools
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,6 +22,9 @@ from chipgym.simulators.dram.config import ControllerConfig
 __all__ = ["KNOB_SET", "Space", "archgym_space"]
 
 KNOB_SET = "archgym"
+FREE = ("page_policy", "request_buffer_size", "response_queue")
+"""Knobs that no rule ties to another: the canonical form keeps them."""
+Ints = npt.NDArray[np.integer]
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,10 +62,31 @@ class Space:
 def archgym_space() -> Space:
     """Return ArchGym's space in the form that its RL agents search: 442,368 designs."""
     designs = DesignSpace(build_knobs(KNOB_SET, ()), refresh_required=False)
-    numbers: dict[ControllerConfig, int] = {}
-    canonical = np.empty(designs.size, dtype=np.int32)
-    for index, design in enumerate(itertools.product(*map(range, designs.lengths))):
-        config, _ = designs.config(design)
-        config = config.canonical(reads_only=True)
-        canonical[index] = numbers.setdefault(config, len(numbers))
-    return Space(designs, tuple(numbers), canonical)
+    lengths = np.array(designs.lengths)
+    indexes = np.stack(np.unravel_index(np.arange(designs.size), designs.lengths), axis=1)
+    is_free = np.array([knob.name in FREE for knob in designs.knobs])
+    tied, free = _odometer(indexes, lengths, ~is_free), _odometer(indexes, lengths, is_free)
+    # Classes of what is tied to other knobs, the free knobs at their first value; then all.
+    _, example, combination = np.unique(tied, return_index=True, return_inverse=True)
+    classes: dict[ControllerConfig, int] = {}
+    rest = np.where(is_free, 0, indexes[example])
+    of_class = np.array(
+        [classes.setdefault(_canonical(designs, row), len(classes)) for row in rest]
+    )
+    labels = of_class[combination] * (int(free.max()) + 1) + free
+    _, first, label = np.unique(labels, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    rank = np.empty_like(order)
+    rank[order] = np.arange(len(order))
+    configs = tuple(_canonical(designs, indexes[number]) for number in first[order])
+    return Space(designs, configs, rank[label].astype(np.int32))
+
+
+def _odometer(indexes: Ints, lengths: Ints, chosen: npt.NDArray[np.bool_]) -> Ints:
+    """Number the combinations of the chosen knobs."""
+    return np.asarray(np.ravel_multi_index(tuple(indexes[:, chosen].T), tuple(lengths[chosen])))
+
+
+def _canonical(designs: DesignSpace, row: Ints) -> ControllerConfig:
+    config, _ = designs.config(tuple(row.tolist()))
+    return config.canonical(reads_only=True)
