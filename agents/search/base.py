@@ -40,8 +40,8 @@ class SpaceSearcher(ABC, Generic[Settings]):
     seed : int
         Seed of everything random, not negative.
     constraint : callable, optional
-        Whether a design is allowed. Proposals that are not are drawn again, up to 100 times, and
-        then repaired: ever more knobs of the last one are redrawn until the design is allowed.
+        Whether a design is allowed. Proposals that are not are made again, up to 100 times (fewer
+        where they are costly), and then repaired: ever more knobs of the last one are redrawn.
         It must be picklable if the searcher is to be pickled.
     start : iterable of designs
         Proposed first, in this order: a default configuration, known good designs.
@@ -63,7 +63,7 @@ class SpaceSearcher(ABC, Generic[Settings]):
         There is no such hyperparameter.
     """
 
-    name: ClassVar[str]
+    name: str
     Settings: ClassVar[type[Any]]
     """Dataclass of the hyperparameters."""
 
@@ -71,7 +71,7 @@ class SpaceSearcher(ABC, Generic[Settings]):
     """Values of the hyperparameters in a study of their influence."""
 
     _tries: ClassVar[int] = 100
-    _repairs: ClassVar[int] = 1000
+    _repairs: ClassVar[int] = 5000
 
     def __init__(
         self,
@@ -169,10 +169,10 @@ class SpaceSearcher(ABC, Generic[Settings]):
         return repaired, self._replaced(repaired, token)
 
     def _repair(self, point: Point) -> Point | None:
-        """Redraw one knob, then two, and so on, until the constraint allows the design."""
+        """Redraw one knob, then two, and so on, then all, until the design is allowed."""
         free = self.codec.free
         for attempt in range(self._repairs if len(free) else 0):
-            count = 1 + attempt * len(free) // self._repairs
+            count = min(1 + 5 * attempt * len(free) // self._repairs, len(free))
             knobs = self._rng.choice(free, size=count, replace=False)
             candidate = point.copy()
             candidate[knobs] = self.codec.sample(self._rng)[knobs]

@@ -57,6 +57,8 @@ class BayesianOptimisation(OptunaSearcher[BayesianSettings]):
         "noisy": (False, True),
     }
 
+    _tries = 1  # it would propose the same again: failed trials are passed over
+
     def _sampler(self) -> Any:
         try:
             import scipy  # noqa: F401 (the sampler imports it late)

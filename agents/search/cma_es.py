@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import pickle
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -26,12 +27,16 @@ class CmaSettings:
         Designs of a generation, from 3; 0 for 4 + 3 ln(knobs), rounded down.
     sigma : float
         Initial step size, as a fraction of each knob's range, above 0 and at most 1.
+    patience : int
+        Generations without a better score until a restart at a random place, from 1; convergence
+        leads to one as well.
     growth : float
-        Factor of the population at a restart, which follows convergence, from 1.
+        Factor of the population at a restart, from 1.
     """
 
     population: int = 0
     sigma: float = 0.3
+    patience: int = 10
     growth: float = 2.0
 
     def __post_init__(self) -> None:
@@ -39,6 +44,7 @@ class CmaSettings:
         if self.population:
             check_integer("population", self.population, 3)
         check_range("sigma", self.sigma, 0, 1, low_open=True)
+        check_integer("patience", self.patience, 1)
         check_range("growth", self.growth, 1)
 
 
@@ -65,6 +71,7 @@ class CmaEs(SpaceSearcher[CmaSettings]):
     GRID: ClassVar[dict[str, tuple[Any, ...]]] = {
         "population": (0, 8, 16, 32),
         "sigma": (0.1, 0.3, 0.5),
+        "patience": (5, 10, 20),
         "growth": (1.0, 2.0),
     }
 
@@ -99,8 +106,11 @@ class CmaEs(SpaceSearcher[CmaSettings]):
             population_size=int(smallest * settings.growth ** (self._run - 1)),
         )
         self._told: list[tuple[Point, float]] = []
+        self._least, self._stagnation = math.inf, 0
 
     def _propose(self) -> tuple[Point, _Sample]:
+        # Pickling drops the library's generator, so each proposal gets one from ours.
+        self._cma.reseed_rng(int(self._rng.integers(2**31)))
         shown, place = self._cma.ask()
         free = self.codec.free
         unit = np.full(self.codec.num_knobs, 0.0)
@@ -131,7 +141,12 @@ class CmaEs(SpaceSearcher[CmaSettings]):
             return
         with np.errstate(all="ignore"):
             self._cma.tell(told)
-        if self._cma.should_stop() or not np.isfinite(self._cma.mean).all():
+        # Pickling rounds the covariance to a symmetric matrix; done always, copies stay identical.
+        self._cma = pickle.loads(pickle.dumps(self._cma))
+        self._stagnation = 0 if min(valid) < self._least else self._stagnation + 1
+        self._least = min(self._least, *valid)
+        broken = not np.isfinite(self._cma.mean).all()
+        if broken or self._stagnation >= self.settings.patience or self._cma.should_stop():
             self._first = None
             self._launch()
 

@@ -38,7 +38,7 @@ class GeneticSettings:
     """
 
     population: int = 16
-    elites: int = 2
+    elites: int = 1
     tournament: int = 2
     crossover: str = "uniform"
     crossover_rate: float = 0.9
@@ -68,7 +68,7 @@ class GeneticAlgorithm(SpaceSearcher[GeneticSettings]):
     Settings = GeneticSettings
     # ArchGym's ranges of population and mutation; its 8 to 64 generations follow from the budget.
     GRID: ClassVar[dict[str, tuple[Any, ...]]] = {
-        "population": (4, 8, 16, 32, 64),
+        "population": (2, 4, 8, 16, 32, 64),
         "mutation_rate": (0.001, 0.01, 0.05),
         "crossover": ("uniform", "two-point"),
         "tournament": (2, 4),

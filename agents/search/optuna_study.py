@@ -15,6 +15,8 @@ from chipgym.agents.search.errors import MissingLibraryError
 __all__ = ["OptunaSearcher"]
 
 Settings = TypeVar("Settings")
+MAX_CATEGORIES = 1000
+"""Choices of a knob beyond which they are taken as ordered, whatever the settings say."""
 Parameters = dict[str, Any]
 
 
@@ -26,6 +28,7 @@ class OptunaSearcher(SpaceSearcher[Settings]):
     trials, which the samplers pass over. The study lives in memory and is pickled with the rest.
     """
 
+    _tries = 10
     _study: Any
 
     def _prepare(self) -> None:
@@ -62,7 +65,7 @@ class OptunaSearcher(SpaceSearcher[Settings]):
         count = int(self.codec.counts[knob])
         if count == 0:
             return distributions.FloatDistribution(0.0, 1.0)
-        if self._ordered():
+        if self._ordered() or count > MAX_CATEGORIES:
             return distributions.IntDistribution(0, count - 1)
         return distributions.CategoricalDistribution(tuple(range(count)))
 
