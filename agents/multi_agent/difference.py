@@ -21,12 +21,11 @@ __all__ = ["DifferenceRewards"]
 class DifferenceRewards:
     """A parallel environment that pays each agent the difference it makes.
 
-    The counterfactual rewards come from the environment's method ``counterfactual_rewards(actions)``
-    (agent to the reward that it would get in this step, had it alone taken its default action),
-    where there is one. Otherwise a deep copy of the environment takes the step, once an agent; the
-    simulator evaluations of these steps are added to those reported. The default action is that of
-    ``default_actions()`` where the environment has it, else the lowest legal option or the middle
-    of the bounds.
+    The environment's method ``counterfactual_rewards(actions)`` gives, for each agent, the reward
+    that it would get in this step had it alone taken its default action. Where there is none, a
+    deep copy of the environment takes the step, once an agent; the simulator evaluations of these
+    steps are added to those reported. The default action is that of ``default_actions()`` where the
+    environment has it, else the lowest legal option or the middle of the bounds.
 
     Parameters
     ----------

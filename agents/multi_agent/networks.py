@@ -119,9 +119,7 @@ class AgentNetworks(nn.Module):
     identity: Tensor
     has_real: Tensor
 
-    def __init__(
-        self, joint: JointSpaces, shape: NetworkShape, generator: torch.Generator
-    ) -> None:
+    def __init__(self, joint: JointSpaces, shape: NetworkShape, generator: torch.Generator) -> None:
         super().__init__()
         self.joint, self.shape = joint, shape
         agents = joint.num_agents

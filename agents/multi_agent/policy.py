@@ -127,9 +127,7 @@ class MultiAgentPolicy:
         with torch.inference_mode():
             distribution = self._distribution(seen, legal)
             found = (
-                distribution.best()
-                if self.deterministic
-                else distribution.sample(self._generator)
+                distribution.best() if self.deterministic else distribution.sample(self._generator)
             )
         return joint.flat_actions(found.choices.numpy(), found.reals.numpy())
 

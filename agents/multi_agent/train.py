@@ -114,9 +114,7 @@ def train_agents(
         networks = _networks(algorithm, arguments, envs, generator)
         learner = Learner(networks, arguments, generator)
         moments = learner.observation_moments if arguments.normalize_observations else None
-        policy = MultiAgentPolicy(
-            networks, moments, algorithm, name=name, description=description
-        )
+        policy = MultiAgentPolicy(networks, moments, algorithm, name=name, description=description)
         curve = Curve(
             record_every or max(total_steps // 20, 1),
             None if evaluate is None else lambda: evaluate(policy),
@@ -142,9 +140,7 @@ def _learn(
 ) -> int:
     """Alternate rollouts and updates; return the steps taken."""
     arguments, networks = learner.arguments, learner.networks
-    rollout = Rollout.empty(
-        envs.joint, networks.shape.state_size, arguments.n_steps, envs.num_envs
-    )
+    rollout = Rollout.empty(envs.joint, networks.shape.state_size, arguments.n_steps, envs.num_envs)
     steps, going = 0, True
     while steps < total_steps and going:
         remaining = 1.0 - steps / total_steps
