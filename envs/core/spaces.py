@@ -59,7 +59,7 @@ class LegalMultiDiscrete(spaces.MultiDiscrete):
 
 
 class FeasibleMultiDiscrete(spaces.MultiDiscrete):
-    """`MultiDiscrete` of designs that are feasible only together, or rows of such designs.
+    """`MultiDiscrete` of designs whose values may be wrong only together.
 
     Masks for each position cannot say that two values do not go together. So ``sample()`` without
     a mask draws until a design is feasible; everything else is that of `MultiDiscrete`.
@@ -73,13 +73,12 @@ class FeasibleMultiDiscrete(spaces.MultiDiscrete):
     feasible: Callable[[npt.NDArray[Any]], bool] | None = None
 
     def sample(self, mask: Any = None, probability: Any = None) -> npt.NDArray[Any]:
-        """Draw a design, or one a row; with `mask` or `probability` exactly as `MultiDiscrete`."""
+        """Draw a design; with `mask` or `probability` exactly as `MultiDiscrete` does."""
         drawn = np.asarray(super().sample(mask, probability))
         if mask is not None or probability is not None or self.feasible is None:
             return drawn
-        for row in drawn[None] if drawn.ndim == 1 else drawn:
-            for _ in range(MAX_DRAWS):
-                if self.feasible(row):
-                    break
-                row[...] = self.np_random.integers(self.nvec if drawn.ndim == 1 else self.nvec[0])
+        for _ in range(MAX_DRAWS):
+            if self.feasible(drawn):
+                break
+            drawn = np.asarray(super().sample())
         return drawn

@@ -87,7 +87,7 @@ class DramEnv(gym.Env[Any, Any]):
     ) -> None:
         chosen = find_scenario(scenario)
         check_choice("split", split, SPLITS)
-        self._objective = find_objective(chosen.objective if objective is None else objective)
+        self.objective_entry = find_objective(chosen.objective if objective is None else objective)
         if render_mode is not None:
             check_choice("render_mode", render_mode, RENDER_MODES)
         self.generator = InstanceGenerator(
@@ -108,17 +108,17 @@ class DramEnv(gym.Env[Any, Any]):
     @property
     def objective(self) -> str:
         """Name of the objective."""
-        return self._objective.name
+        return self.objective_entry.name
 
     @property
     def primary_metric(self) -> str:
         """The metric that ranks designs."""
-        return self._objective.metric
+        return self.objective_entry.metric
 
     @property
     def lower_is_better(self) -> bool:
         """Direction of the primary metric."""
-        return self._objective.lower_is_better
+        return self.objective_entry.lower_is_better
 
     @property
     def num_instances(self) -> int:
@@ -190,7 +190,7 @@ class DramEnv(gym.Env[Any, Any]):
         design, known = self.plan(action)
         if known is None:
             tasks = [(self.instance, design)]
-            known = evaluate_batch(self.design_space, self._objective, tasks)[0]
+            known = evaluate_batch(self.design_space, self.objective_entry, tasks)[0]
         return self.settle(known)
 
     def plan(self, action: Any) -> tuple[Design, Outcome | None]:
@@ -205,6 +205,10 @@ class DramEnv(gym.Env[Any, Any]):
 
     def settle(self, outcome: Outcome) -> tuple[Floats32, float, bool, bool, Info]:
         """Take the outcome of the planned design in; returns what `step` does."""
+        raise NotImplementedError
+
+    def view(self) -> DramProblem:
+        """The problem as it stands, after the end too."""
         raise NotImplementedError
 
     def _begin(self, instance: Instance) -> Info:
@@ -362,7 +366,11 @@ class DramDesignEnv(DramEnv):
     def problem(self) -> DramProblem:
         """The problem at hand, for heuristics and searchers."""
         self._check_running()
-        return view_design_problem(self.design_space, self._objective, self.instance)
+        return self.view()
+
+    def view(self) -> DramProblem:
+        """The same, after the end too."""
+        return view_design_problem(self.design_space, self.objective_entry, self.instance)
 
     def _begin(self, instance: Instance) -> Info:
         self._design = self.design_space.default
@@ -387,7 +395,7 @@ class DramDesignEnv(DramEnv):
             "feasible": outcome.feasible,
             "infeasible_reason": outcome.reason,
         }
-        if not self._objective.factors:
+        if not self.objective_entry.factors:
             info["reward_vector"] = outcome.vector.copy()
         return self._observation.copy(), outcome.score, True, False, info
 
@@ -476,6 +484,7 @@ class DramTuningEnv(DramEnv):
         if not isinstance(budget, int | np.integer) or not 1 <= budget <= MAX_BUDGET:
             raise InvalidValueError("budget", budget, f"an integer >= 1 and <= {MAX_BUDGET}")
         self.budget = int(budget)
+        self.steps_per_evaluation = STEPS_PER_EVALUATION
         self.action_space = LegalDiscrete(len(self.design_space.edits))
         self._session: TuningSession | None = None
         self._mask = np.zeros(len(self.design_space.edits), dtype=np.bool_)
@@ -491,12 +500,16 @@ class DramTuningEnv(DramEnv):
     def problem(self) -> DramProblem:
         """The problem as it stands, for heuristics and searchers."""
         self._check_running()
+        return self.view()
+
+    def view(self) -> DramProblem:
+        """The same, after the end too."""
         return view_tuning_problem(self.session)
 
     def _begin(self, instance: Instance) -> Info:
-        steps = STEPS_PER_EVALUATION * self.budget
+        steps = self.steps_per_evaluation * self.budget
         self._session = TuningSession(
-            self.design_space, self._objective, instance, self.budget, steps
+            self.design_space, self.objective_entry, instance, self.budget, steps
         )
         self._look()
         return {"action_mask": self._mask.copy()}
@@ -553,7 +566,7 @@ class DramTuningEnv(DramEnv):
             "feasible": outcome.feasible,
             "infeasible_reason": outcome.reason,
         }
-        if not self._objective.factors:
+        if not self.objective_entry.factors:
             info["reward_vector"] = outcome.vector.copy()
         if self._finished:
             info["metrics"] = session.metrics()
@@ -562,7 +575,7 @@ class DramTuningEnv(DramEnv):
 
     def expected_return(self, metrics: Mapping[str, float]) -> float:
         """Return that an episode with these final metrics must have had."""
-        first = default_outcome(self.design_space, self._objective, self.instance)
+        first = default_outcome(self.design_space, self.objective_entry, self.instance)
         return _score(self, metrics) - first.score
 
     def _own_state(self) -> dict[str, Any]:
@@ -572,7 +585,7 @@ class DramTuningEnv(DramEnv):
     def _set_own_state(self, content: dict[str, Any]) -> None:
         state = content["session"]
         if state is not None:
-            state = TuningSession.from_state(self.design_space, self._objective, state)
+            state = TuningSession.from_state(self.design_space, self.objective_entry, state)
         self._session = state
         self._mask = content["mask"]
         self.action_space.legal = self._mask
@@ -588,5 +601,5 @@ def _score(env: DramEnv, metrics: Mapping[str, float]) -> float:
         return value
     if not metrics["feasible"]:
         return INFEASIBLE
-    default = default_outcome(env.design_space, env._objective, env.instance)
+    default = default_outcome(env.design_space, env.objective_entry, env.instance)
     return clipped(math.log(default.metrics[env.primary_metric] / value))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -19,10 +20,9 @@ from chipgym.simulators.core.errors import InvalidValueError, UnknownNameError
 from chipgym.simulators.core.hashing import content_hash, hash_arrays
 from chipgym.simulators.dram.address import AddressMap, load_map, map_names
 from chipgym.simulators.dram.device import Device, load_device
-from chipgym.simulators.dram.engine import Workload
+from chipgym.simulators.dram.engine import Memory, Workload, decode
 from chipgym.simulators.dram.features import features
 from chipgym.simulators.dram.generators import archgym_trace, generate
-from chipgym.simulators.dram.simulate import prepare
 from chipgym.simulators.dram.trace import Trace, read_trace
 
 __all__ = ["NUM_TEST_INSTANCES", "Instance", "InstanceGenerator", "find_scenario"]
@@ -73,7 +73,7 @@ class Instance:
         chosen = self.address_maps[0].name if address_map is None else address_map
         if chosen not in decoded:
             found = next(m for m in self.address_maps if m.name == chosen)
-            decoded[chosen] = prepare(self.device, found, self.trace)
+            decoded[chosen] = decode(_memory(self.device, found), self.trace)
         return decoded[chosen]
 
     @property
@@ -87,6 +87,11 @@ class Instance:
         described = [self.device, *self.address_maps]
         arrays = hash_arrays(self.trace.cycle, self.trace.address, self.trace.is_write)
         return content_hash([*(part.document() for part in described), arrays])
+
+
+@functools.lru_cache(maxsize=64)
+def _memory(device: Device, address_map: AddressMap) -> Memory:
+    return Memory.build(device, address_map)
 
 
 def find_scenario(scenario: str | Scenario) -> Scenario:

@@ -17,7 +17,7 @@ from chipgym.envs.dram_tuning.reward import Objective
 __all__ = ["STEPS_PER_EVALUATION", "TuningSession"]
 
 STEPS_PER_EVALUATION = 4
-"""Steps of an episode for each evaluation of its budget, repeated designs included."""
+"""Most steps of an episode for each evaluation of its budget, repeated designs included."""
 
 
 class TuningSession:
