@@ -39,18 +39,10 @@ def _agents(algorithm: str, entry: str | None = None) -> Callable[[Recorder, int
 
     def run(recorder: Recorder, seed: int, budget: int) -> None:
         from chipgym.agents.multi_agent.train import train_agents
-        from chipgym.envs.dram_tuning.multi_agent import parallel_env
 
-        values = dict(load_hyperparameters(algorithm, DESIGN).values)
-        if entry is not None:
-            values = {"entry": entry}
-        train_agents(
-            algorithm,
-            lambda: parallel_env(agents="knob", reward="design", budget=1, **recorder.env_kwargs()),
-            budget,
-            seed,
-            values,
-        )
+        stored = load_hyperparameters(algorithm, DESIGN).values
+        values = stored if entry is None else {"entry": entry}
+        train_agents(algorithm, recorder.parallel_env, budget, seed, values)
 
     return run
 
@@ -75,7 +67,7 @@ def _single(
         kwargs = {"budget": EPISODE_BUDGET} if form == "edits" else {}
         train_agent(
             algorithm,
-            lambda copies: recorder.vector_env(env_id, copies, wraps[form], **kwargs),
+            lambda copies: recorder.gymnasium_envs(env_id, copies, wraps[form], **kwargs),
             steps,
             seed,
             load_hyperparameters(algorithm, env_id).values,
