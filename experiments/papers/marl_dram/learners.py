@@ -40,8 +40,7 @@ def _agents(algorithm: str, entry: str | None = None) -> Callable[[Recorder, int
     def run(recorder: Recorder, seed: int, budget: int) -> None:
         from chipgym.agents.multi_agent.train import train_agents
 
-        stored = load_hyperparameters(algorithm, DESIGN).values
-        values = stored if entry is None else {"entry": entry}
+        values = load_hyperparameters(algorithm, DESIGN, entry=entry).values
         train_agents(algorithm, recorder.parallel_env, budget, seed, values)
 
     return run
