@@ -34,7 +34,7 @@ def test_the_dataset_holds_every_evaluation(
     table = pyarrow.read_table(finished[0] / "dataset.parquet")
     assert table.num_rows == len(logged) == finished[1]["rows"]
     space = archgym_space()
-    row = {name: column[17].as_py() for name, column in zip(table.column_names, table.columns)}
+    row = table.slice(17, 1).to_pylist()[0]
     settings = {knob.name: row[knob.name] for knob in space.designs.knobs}
     design = space.designs.encode(settings)
     assert space.number(design) == row["design"]

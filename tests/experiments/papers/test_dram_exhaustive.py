@@ -97,7 +97,9 @@ def test_front_is_that_of_the_definition(points: list[tuple[int, int, int]]) -> 
     values = np.array(points, dtype=float)
     members = analysis.front(values, np.ones(len(values), dtype=bool))
     expected = {
-        p for p in points if not any(all(a <= b for a, b in zip(q, p)) and q != p for q in points)
+        p
+        for p in points
+        if not any(all(a <= b for a, b in zip(q, p, strict=True)) and q != p for q in points)
     }
     assert {tuple(point) for point in values[members].astype(int).tolist()} == expected
 
