@@ -32,9 +32,9 @@ class Timing(Description):
     Where a device does not distinguish bank groups, the long and short forms are equal. What has a
     default is given only where the standard tells it apart: RCD before a write, CCD between writes
     of a bank group, RP of all banks, RTW (from a read to a write), PPD (between precharges), DQSS
-    and DQS2DQ (delays of write data), and the refresh of one set of banks (REFpb or REFsb): RFCB its
-    length, REFIB the interval between two of any set, PBR2PBR the least distance to the next one
-    and PBR2ACT to an ACT of another set.
+    and DQS2DQ (delays of write data), and the refresh of one set of banks (REFpb or REFsb): RFCB
+    its length, REFIB the interval between two of any set, PBR2PBR the least distance to the next
+    one and PBR2ACT to an ACT of another set.
     """
 
     RCD: Cycles

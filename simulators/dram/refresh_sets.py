@@ -1,8 +1,8 @@
-"""Refresh of one set of banks at a time: per bank, per pair of banks, or the same bank of each group.
+"""Refresh of one set of banks at a time: a bank, a pair of banks, or the same bank of each group.
 
 Bank b of a rank belongs to set b modulo the number of sets, which covers all three. Not validated:
-no reference result uses these modes. The rules follow DRAMSys v4.0's managers (RefreshManagerPerBank
-and RefreshManagerSameBank), which work as the all-bank one does, with these differences:
+no reference result uses these modes. The rules follow DRAMSys v4.0's managers
+(RefreshManagerPerBank, RefreshManagerSameBank), which work as the all-bank one, but for this:
 
 - The interval is that between two refreshes of any set; postponed and pulled-in refreshes are
   counted in rounds, that is, the limits are multiplied by the number of sets.

@@ -12,7 +12,8 @@ Ramulator 2 (c5b1c3a478b6). Simplifications:
 - HBM2: a pseudo-channel is a channel with a command bus of its own, which carries row and column
   commands; the buses that the two pseudo-channels share are not modelled.
 - LPDDR5: the data clock runs all the time, so no CAS command for it; ACT-1 and ACT-2 follow each
-  other at once; BL/n_max is folded into WTR and RTW. An exit from power-down takes tXP to any command.
+  other at once; BL/n_max is folded into WTR and RTW.
+- An exit from power-down takes tXP to any command of any length.
 - A refresh of a bank set keeps the distance RRD_L from an ACT of its rank.
 """
 
