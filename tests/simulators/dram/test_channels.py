@@ -69,13 +69,16 @@ def test_requests_of_one_channel_go_as_if_it_were_alone(widened, case, delays, c
     arbiter=st.sampled_from(["Simple", "Fifo", "Reorder"]),
     limit=st.integers(1, 40),
     scheduler=st.sampled_from(["Fifo", "FrFcfs", "GrpFrFcfs"]),
+    delays=st.sampled_from([{}, DELAYS]),
 )
 def test_every_request_is_served_once_on_its_channel(
-    widened, seed, channels, arbiter, limit, scheduler
+    widened, seed, channels, arbiter, limit, scheduler, delays
 ):
     device, wide = widened(channels=channels)
     cycles, place, writes = drawn(seed, 150, channels)
-    config = ControllerConfig(arbiter=arbiter, max_active_transactions=limit, scheduler=scheduler)
+    config = ControllerConfig(
+        arbiter=arbiter, max_active_transactions=limit, scheduler=scheduler, **delays
+    )
     workload = prepare(device, wide, Trace(cycles, place, writes))
     result = simulate(workload, config, record_trace=True)
     names, served = np.array(result.trace.names), result.trace.channel

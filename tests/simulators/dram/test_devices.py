@@ -36,6 +36,8 @@ def test_the_default_map_fits_and_is_listed(name):
     device = load_device(name)
     assert device.name == name
     assert default_map(device).name in map_names(device)
+    assert default_map(name) is default_map(device)
+    assert map_names(name) == map_names(device)
 
 
 @pytest.mark.parametrize("name", device_names())

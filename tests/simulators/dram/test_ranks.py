@@ -76,6 +76,7 @@ def test_ranks_share_the_buses_by_the_standard(
         scheduler="Fifo" if mux == "Strict" else scheduler,
         command_mux=mux,
         power_down_policy=power_down,
+        refresh_policy=device.refresh_policies[-1],
         refresh_max_postponed=seed % 3,
         refresh_max_pulledin=seed % 2,
     )
