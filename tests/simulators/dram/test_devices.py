@@ -1,6 +1,8 @@
 """The shipped devices: they load, fit their maps, and run by their standards."""
 
 import itertools
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -29,6 +31,16 @@ def test_all_standards_are_there_and_only_the_reference_devices_are_validated():
     assert {device.standard for device in devices} == STANDARDS
     assert {device.name for device in devices if device.validated} == {"ddr3-1600", "ddr4-2400"}
     assert all(device.source for device in devices)
+
+
+def test_the_page_lists_every_device_and_whether_it_is_validated():
+    page = Path(__file__).parents[3] / "docs" / "simulators" / "dram.md"
+    rows = re.findall(r"^\| `([\w-]+)` \| (\w+) .*\| (yes|no) \| (\S+) \|$", page.read_text(), re.M)
+    listed = {
+        name: (standard, energy == "yes", "yes" in mark) for name, standard, energy, mark in rows
+    }
+    devices = [load_device(name) for name in device_names()]
+    assert listed == {d.name: (d.standard, d.has_energy, d.validated) for d in devices}
 
 
 @pytest.mark.parametrize("name", device_names())
