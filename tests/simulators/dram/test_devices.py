@@ -35,7 +35,8 @@ def test_all_standards_are_there_and_only_the_reference_devices_are_validated():
 
 def test_the_page_lists_every_device_and_whether_it_is_validated():
     page = Path(__file__).parents[3] / "docs" / "simulators" / "dram.md"
-    rows = re.findall(r"^\| `([\w-]+)` \| (\w+) .*\| (yes|no) \| (\S+) \|$", page.read_text(), re.M)
+    text = page.read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([\w-]+)` \| (\w+) .*\| (yes|no) \| (\S+) \|$", text, re.M)
     listed = {
         name: (standard, energy == "yes", "yes" in mark) for name, standard, energy, mark in rows
     }
