@@ -18,7 +18,7 @@ from chipgym.envs.core.fields import ObservationLayout
 from chipgym.envs.core.spaces import LegalMultiDiscrete
 from chipgym.envs.dram_tuning.base import DramEnv, check_choice
 from chipgym.envs.dram_tuning.env import DramDesignEnv, DramTuningEnv
-from chipgym.envs.dram_tuning.evaluation import Outcome, evaluate_batch
+from chipgym.envs.dram_tuning.evaluation import Outcome
 from chipgym.envs.dram_tuning.presets import DEFAULT_SCENARIO, Scenario
 from chipgym.envs.dram_tuning.problem import DramProblem
 from chipgym.simulators.core.errors import InvalidValueError
@@ -172,12 +172,12 @@ class DramVectorEnv(VectorEnv[Any, Any, Any]):
             except InvalidValueError as error:
                 place = f"actions[{row}]"
                 raise InvalidValueError(place, error.value, error.allowed) from error
-        unknown = {row: plan for row, plan in plans.items() if plan.known is None}
+        unknown = [row for row, (_, known) in plans.items() if known is None]
         first = self._rows[0]
-        tasks = [(self._rows[row].instance, p.design, p.key) for row, p in unknown.items()]
-        found = evaluate_batch(first.design_space, first.objective_entry, tasks)
+        tasks = [(self._rows[row].instance, plans[row][0]) for row in unknown]
+        found = first.evaluate(first.design_space, first.objective_entry, tasks)
         fresh = dict(zip(unknown, found, strict=True))
-        return {row: plan.known or fresh[row] for row, plan in plans.items()}
+        return {row: known or fresh[row] for row, (_, known) in plans.items()}
 
     def _begin(
         self, rows: Bools, seeds: Sequence[int | None], options: Mapping[str, Any]
