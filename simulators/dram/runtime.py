@@ -81,7 +81,9 @@ def reconfigure(run: Run, config: ControllerConfig) -> None:
     managed = run.static[at.K_POWER_DOWN] != 0
     for name in changed:
         value: Any = getattr(config, name)
-        run.static[RUNTIME_SETTINGS[name]] = CHOICES[name].index(value) if name in CHOICES else value
+        run.static[RUNTIME_SETTINGS[name]] = (
+            CHOICES[name].index(value) if name in CHOICES else value
+        )
     if managed and config.power_down_policy == "NoPowerDown":
         run.static[at.K_POWER_DOWN] = at.WAKING
     instant = _now(run) * at.STEPS
