@@ -12,6 +12,7 @@ from types import ModuleType
 __all__ = ["ENVIRONMENTS", "EnvironmentEntry", "register_all"]
 
 SOC = "chipgym.envs.soc_scheduling"
+DRAM = "chipgym.envs.dram_tuning"
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,20 @@ ENVIRONMENTS: tuple[EnvironmentEntry, ...] = (
         f"{SOC}.vector_env:SocTaskOrderingVectorEnv",
         None,
         "task order, PE by earliest finish (DeepSoCS form)",
+    ),
+    EnvironmentEntry(
+        "chipgym/DramRuntime-v0",
+        f"{DRAM}.runtime_env:DramRuntimeEnv",
+        f"{DRAM}.runtime_vector_env:DramRuntimeVectorEnv",
+        f"{DRAM}.runtime_multi_agent",
+        "new settings of a running memory controller before each window",
+    ),
+    EnvironmentEntry(
+        "chipgym/DramCommand-v0",
+        f"{DRAM}.command_env:DramCommandEnv",
+        f"{DRAM}.command_vector_env:DramCommandVectorEnv",
+        None,
+        "choose each DRAM command (Ipek form)",
     ),
 )
 

@@ -16,6 +16,7 @@ from chipgym.simulators.dram.result import DramResult
 __all__ = ["MAX_ENTRIES", "CommandRun", "simulate_commands"]
 
 Bools = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.int64]
 
 MAX_ENTRIES = 256
 
@@ -132,7 +133,7 @@ class CommandRun:
             raise SimulationError(f"{served} of {len(self.workload.trace)} requests are served")
         return self.base.result()
 
-    def _buffers(self) -> tuple[npt.NDArray[np.int64], ...]:
+    def _buffers(self) -> tuple[Ints, Ints, Ints, Ints, Ints, Ints]:
         base = self.base
         trace = self.workload.requests
         return base.static, base.state, self.control, trace, base.requests, base.records

@@ -153,7 +153,7 @@ def _look(s: Any, c: Any, tr: Any) -> int:
         if t >= s[s[bank + B_RANK] + R_TRIGGER]:
             continue
         c[entry + E_TIME] = _time_of(s, bank, command)
-        if command == RD or command == WR:
+        if command in (RD, WR):
             c[entry + E_AUTO] = _time_of(s, bank, command + 1)
         earliest = min(earliest, c[entry + E_TIME], c[entry + E_AUTO])
     return earliest

@@ -47,7 +47,7 @@ def choose(k: Any, c: Any, scheduler: int) -> int:
     """Return the action of a scheduler at a decision."""
     size, t = k[K_BUFFER_SIZE], c[C_NOW]
     in_order = scheduler >= FCFS
-    closed = scheduler == FR_FCFS_CLOSED or scheduler == FCFS_CLOSED
+    closed = scheduler in (FR_FCFS_CLOSED, FCFS_CLOSED)
     fallback = 2 * size
     for slot in range(c[C_LENGTH]):
         entry = C_ENTRIES + slot * ENTRY_WORDS

@@ -1,0 +1,1 @@
+"""DRAM tuning environments: settings of a memory controller for a workload."""
