@@ -15,8 +15,18 @@ from chipgym.simulators.core.hashing import content_hash
 
 __all__ = ["EnvFacts", "env_ids", "instance_hash", "make_env", "probe", "scenarios"]
 
-FAMILIES = {"chipgym/Soc": ("chipgym.simulators.soc", "chipgym.envs.soc_scheduling.presets")}
-"""Simulator and presets of each family, by the prefix of its environment ids."""
+FAMILIES = {
+    "chipgym/Soc": ("chipgym.simulators.soc", "chipgym.envs.soc_scheduling.presets"),
+    "chipgym/DramRuntime": (
+        "chipgym.simulators.dram.simulate",
+        "chipgym.envs.dram_tuning.runtime_presets",
+    ),
+    "chipgym/DramCommand": (
+        "chipgym.simulators.dram.simulate",
+        "chipgym.envs.dram_tuning.command_presets",
+    ),
+}
+"""Simulator and presets of each family, by the longest prefix of its environment ids."""
 
 
 @dataclass(frozen=True)
@@ -58,11 +68,17 @@ def env_ids() -> list[str]:
 
 def scenarios(env_id: str) -> dict[str, str]:
     """Scenarios of an environment with their one-line descriptions."""
-    for prefix, (_, presets) in FAMILIES.items():
-        if env_id.startswith(prefix):
-            table = importlib.import_module(presets).SCENARIOS
-            return {name: str(entry.description) for name, entry in table.items()}
-    return {}
+    family = _family(env_id)
+    if family is None:
+        return {}
+    table = importlib.import_module(family[1]).SCENARIOS
+    return {name: str(entry.description) for name, entry in table.items()}
+
+
+def _family(env_id: str) -> tuple[str, str] | None:
+    """Modules of the simulator and of the presets behind an id."""
+    known = [prefix for prefix in FAMILIES if env_id.startswith(prefix)]
+    return FAMILIES[max(known, key=len)] if known else None
 
 
 def make_env(task: TaskSpec, split: str | None = None, **kwargs: Any) -> gymnasium.Env[Any, Any]:
@@ -122,6 +138,8 @@ def probe(task: TaskSpec) -> EnvFacts:
 def instance_hash(env: gymnasium.Env[Any, Any]) -> str:
     """Hash of the episode's instance, of all that describes it; "" where it has no description."""
     instance: Any = getattr(env.unwrapped, "instance", None)
+    if hasattr(instance, "content_hash"):
+        return str(instance.content_hash)
     if not hasattr(instance, "workload"):
         return ""
     parts = [instance.platform, *instance.applications, instance.workload]
@@ -152,7 +170,7 @@ def _simulator_version(env_id: str, base: Any) -> str:
     version = getattr(base, "simulator_version", None)
     if version is not None:
         return str(version)
-    for prefix, (simulator, _) in FAMILIES.items():
-        if env_id.startswith(prefix):
-            return str(getattr(importlib.import_module(simulator), "SIMULATOR_VERSION", "0"))
-    return "0"
+    family = _family(env_id)
+    if family is None:
+        return "0"
+    return str(getattr(importlib.import_module(family[0]), "SIMULATOR_VERSION", "0"))

@@ -61,6 +61,7 @@ def phased_trace(
     """
     if not phases:
         raise InvalidValueError("phases", phases, "at least one phase")
+    row_bytes = device.columns * device.bus_bytes
     turn = int(rng.integers(len(phases)))
     cycles, addresses, directions = [], [], []
     begin, left = 0, requests
@@ -70,7 +71,7 @@ def phased_trace(
         length = min(max(length, 1), left)
         traffic = phase.traffic.model_copy(update={"requests": length})
         part = generate(traffic, device, rng)
-        base = int(rng.integers(device.capacity_bytes // device.burst_bytes)) * device.burst_bytes
+        base = int(rng.integers(device.capacity_bytes // row_bytes)) * row_bytes
         cycles.append(part.cycle + begin)
         addresses.append((part.address + base) % device.capacity_bytes)
         directions.append(part.is_write)
