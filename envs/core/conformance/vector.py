@@ -142,8 +142,10 @@ def _masks(
 def _merge(
     infos: Mapping[str, Any], fresh: Mapping[str, Any], chosen: npt.NDArray[np.bool_]
 ) -> dict[str, Any]:
+    if "action_mask" not in infos:
+        return dict(infos)
     masks = np.where(chosen[:, None], fresh["action_mask"], infos["action_mask"])
-    return {**infos, "action_mask": masks} if "action_mask" in infos else dict(infos)
+    return {**infos, "action_mask": masks}
 
 
 def _require_same(check: str, where: str, first: Sequence[Any], second: Sequence[Any]) -> None:
