@@ -24,7 +24,7 @@ from chipgym.simulators.dram.command_layout import (
     C_STATUS,
     DONE,
 )
-from chipgym.simulators.dram.commands import ACT, CAS, COMMANDS
+from chipgym.simulators.dram.commands import CAS, COMMANDS
 from chipgym.simulators.dram.energy import energy_pj, power_mw
 
 __all__ = ["CommandBatch"]
@@ -168,7 +168,7 @@ class CommandBatch:
             "max_latency_ns": float(latency[-1]) if served else float("nan"),
             "energy_pj": energy_pj(device, self.state[row]),
             "power_mw": power_mw(device, self.state[row]),
-            "row_hit_share": max(1 - int(counts[ACT]) / accesses, 0.0),
+            "row_hit_share": self._row_hits(row) / accesses,
             "time_vs_fr_fcfs": float(cost[0]),
             "latency_vs_fr_fcfs": float(cost[1]),
             "cost_vs_fr_fcfs": float((self.weights * cost).sum()),
@@ -176,6 +176,11 @@ class CommandBatch:
             "decisions": float(c[C_DECISIONS]),
             **{f"{name}_count": float(counts[i]) for i, name in enumerate(COMMANDS)},
         }
+
+    def _row_hits(self, row: int) -> int:
+        """Accesses of a row's episode that found their DRAM row used before."""
+        state = self.state[row]
+        return int(state[int(state[at.S_BANK_ROWS]) + at.B_HITS :: at.ROW].sum())
 
     def get_state(self) -> dict[str, Any]:
         """Copy everything that changes."""

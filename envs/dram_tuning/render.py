@@ -11,11 +11,14 @@ import numpy.typing as npt
 
 from chipgym.simulators.core.errors import ChipGymError
 from chipgym.simulators.dram.config import ControllerConfig
+from chipgym.simulators.dram.device import Device
 from chipgym.simulators.dram.engine import Workload
 from chipgym.simulators.dram.result import CommandTrace, DramResult
 from chipgym.simulators.dram.simulate import simulate
 
 __all__ = ["OpenRow", "open_rows", "render_ansi", "render_rgb"]
+
+Ints = npt.NDArray[np.int64]
 
 TEXT_COLUMNS = 72
 SPAN_CYCLES = 1440
@@ -51,18 +54,20 @@ def kind_of(name: str) -> int:
 
 def open_rows(workload: Workload, trace: CommandTrace) -> Iterator[OpenRow]:
     """Yield the rows that the commands opened, in order of their ends."""
-    banks = workload.memory.device.banks_per_rank
+    device = workload.memory.device
+    banks = device.banks_per_rank
     opened: dict[int, tuple[int, int]] = {}
-    columns = (trace.cycle, trace.names, trace.rank, trace.bank, trace.row)
+    columns = (trace.cycle, trace.names, trace.channel, trace.rank, trace.bank, trace.row)
     last = 0
-    for cycle, name, rank, bank, row in zip(*columns, strict=True):
+    for cycle, name, channel, rank, bank, row in zip(*columns, strict=True):
         last = int(cycle)
+        base = int(channel) * device.banks
         if name == "ACT":
-            opened[int(bank)] = (int(row), last)
+            opened[base + int(bank)] = (int(row), last)
             continue
-        closing = [int(bank)] if name in ("RDA", "WRA") or name.startswith("PRE") else []
+        closing = [base + int(bank)] if name in ("RDA", "WRA") or name.startswith("PRE") else []
         if closing and bank < 0:
-            closing = list(range(int(rank) * banks, (int(rank) + 1) * banks))
+            closing = list(range(base + int(rank) * banks, base + (int(rank) + 1) * banks))
         for closed in closing:
             if closed in opened:
                 number, begin = opened.pop(closed)
@@ -91,6 +96,14 @@ def _headline(workload: Workload, trace: CommandTrace) -> str:
     last = int(trace.cycle[-1]) if len(trace) else 0
     device = workload.memory.device
     return f"{device.name} · {workload.trace.name} · cycle {last} · {listed or 'no command yet'}"
+
+
+def _lanes(device: Device, trace: CommandTrace) -> tuple[Ints, Ints]:
+    """First bank that each command goes to, and the one after the last, over all channels."""
+    width = np.where(trace.bank < 0, device.banks_per_rank, 1)
+    inside = np.where(trace.bank < 0, trace.rank * device.banks_per_rank, trace.bank)
+    first = trace.channel * device.banks + inside
+    return first, first + width
 
 
 def _span(trace: CommandTrace) -> tuple[int, int]:
@@ -124,19 +137,16 @@ def render_ansi(
     trace = _trace_of(workload, result, config)
     begin, end = _span(trace)
     scale = TEXT_COLUMNS / (end - begin)
-    lanes = np.full((workload.memory.device.banks, TEXT_COLUMNS), ".", dtype="<U1")
+    device = workload.memory.device
+    lanes = np.full((device.channels * device.banks, TEXT_COLUMNS), ".", dtype="<U1")
     for row in open_rows(workload, trace):
         if row.end >= begin:
             first = int(max(row.begin - begin, 0) * scale)
             lanes[row.bank, first : int((row.end - begin) * scale) + 1] = "-"
-    banks = workload.memory.device.banks_per_rank
-    for cycle, name, rank, bank in zip(
-        trace.cycle, trace.names, trace.rank, trace.bank, strict=True
-    ):
+    for cycle, name, first, last in zip(trace.cycle, trace.names, *_lanes(device, trace)):
         if cycle >= begin:
             place = min(int((cycle - begin) * scale), TEXT_COLUMNS - 1)
-            lane = slice(bank, bank + 1) if bank >= 0 else slice(rank * banks, (rank + 1) * banks)
-            lanes[lane, place] = LETTERS[kind_of(name)]
+            lanes[first:last, place] = LETTERS[kind_of(name)]
     load = np.minimum(_occupancy(trace, TEXT_COLUMNS).sum(axis=0) * 10, 9).astype(int)
     lines = [_headline(workload, trace)]
     lines += [f"bank {bank:>3} |{''.join(lane)}|" for bank, lane in enumerate(lanes)]
@@ -162,7 +172,8 @@ def render_rgb(
             "render_mode 'rgb_array' needs matplotlib: pip install 'chipgym[plots]'"
         ) from error
     trace = _trace_of(workload, result, config)
-    banks = workload.memory.device.banks
+    device = workload.memory.device
+    banks = device.channels * device.banks
     figure = Figure(figsize=(12, 3.2 + 0.18 * banks), dpi=100, layout="constrained")
     canvas: Any = FigureCanvasAgg(figure)
     timeline, bus = figure.subplots(2, 1, height_ratios=(0.6 + 0.18 * banks, 1.4))
@@ -176,7 +187,8 @@ def _draw_banks(axes: Any, workload: Workload, trace: CommandTrace) -> None:
     from matplotlib import colormaps
 
     begin, end = _span(trace)
-    banks = workload.memory.device.banks
+    device = workload.memory.device
+    first, last = _lanes(device, trace)
     shown = [row for row in open_rows(workload, trace) if row.end >= begin]
     colours = colormaps["tab20"]
     axes.barh(
@@ -189,14 +201,17 @@ def _draw_banks(axes: Any, workload: Workload, trace: CommandTrace) -> None:
     )
     kinds = np.array([kind_of(name) for name in trace.names], dtype=np.int64)
     for kind, (name, colour) in enumerate(zip(KINDS, COLOURS, strict=True)):
-        chosen = (kinds == kind) & (trace.cycle >= begin) & (trace.bank >= 0)
-        axes.scatter(
-            trace.cycle[chosen], trace.bank[chosen], s=26, marker="|", color=colour, label=name
+        chosen = (kinds == kind) & (trace.cycle >= begin)
+        axes.vlines(
+            trace.cycle[chosen],
+            first[chosen] - 0.4,
+            last[chosen] - 0.6,
+            color=colour,
+            linewidth=1.0,
+            label=name,
         )
-        everywhere = trace.cycle[(kinds == kind) & (trace.cycle >= begin) & (trace.bank < 0)]
-        axes.vlines(everywhere, -0.5, banks - 0.5, color=colour, linewidth=1.2)
     axes.set_xlim(begin, end)
-    axes.set_ylim(banks - 0.5, -0.5)
+    axes.set_ylim(device.channels * device.banks - 0.5, -0.5)
     axes.set_ylabel("bank")
     axes.set_title(_headline(workload, trace), fontsize=10)
     axes.legend(loc="upper left", ncols=len(KINDS), fontsize=7, frameon=True)

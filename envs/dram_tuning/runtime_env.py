@@ -311,7 +311,9 @@ class DramRuntimeEnv(gym.Env[Any, Any]):
         self._session = self.task.start(self.task.draw(self.np_random, options))
         return self._session.observe(), self.task.start_info(self._session)
 
-    def step(self, action: Any) -> tuple[npt.NDArray[np.float32], float, bool, bool, dict[str, Any]]:
+    def step(
+        self, action: Any
+    ) -> tuple[npt.NDArray[np.float32], float, bool, bool, dict[str, Any]]:
         """Set all knobs and simulate a window.
 
         Raises

@@ -1,4 +1,4 @@
-"""From a scenario of control at run time to instances: a trace and the default controller's costs."""
+"""From a scenario of control at run time to instances: a trace, and the default's costs on it."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ __all__ = [
     "NUM_TEST_INSTANCES",
     "RuntimeGenerator",
     "RuntimeInstance",
-    "find_scenario",
     "check_instance",
+    "find_scenario",
 ]
 
 NUM_TEST_INSTANCES = 50

@@ -94,9 +94,7 @@ class DramRuntimeParallelEnv(ParallelEnv[str, Observation, int]):  # type: ignor
 
     def step(
         self, actions: dict[str, int]
-    ) -> tuple[
-        dict[str, Observation], dict[str, float], dict[str, bool], dict[str, bool], Infos
-    ]:
+    ) -> tuple[dict[str, Observation], dict[str, float], dict[str, bool], dict[str, bool], Infos]:
         """Set all knobs and simulate a window.
 
         Raises

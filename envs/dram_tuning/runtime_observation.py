@@ -30,7 +30,7 @@ WINDOW_COLUMNS = (
     Column("bandwidth", "1", 0, 1, "Share of the data bus used"),
     Column("load", "x / (1 + x)", 0, 1, "Bus time of the requests that came, over the duration"),
     Column("response", "c / (c + 256)", 0, 1, "Mean growth of the responses over requests served"),
-    Column("row_hits", "1", 0, 1, "Share of the accesses that needed no activation"),
+    Column("row_hits", "1", 0, 1, "Share of the accesses to a row used before"),
     Column("activates", "x / (1 + x)", 0, 1, "Activations over accesses"),
     Column("writes", "1", 0, 1, "Share of writes in the accesses"),
     Column("refreshes", "x / (1 + x)", 0, 1, "Refreshes over those due in that time"),

@@ -38,10 +38,14 @@ from chipgym.simulators.dram.command_layout import (
     FULL,
     OVERTIME,
 )
-from chipgym.simulators.dram.commands import ACT, PRE, PREA, RD, REF, WR
+from chipgym.simulators.dram.commands import ACT, PRE, PREA, RD, RDA, REF, WR, WRA
 from chipgym.simulators.dram.issue import constrain, first_bank
 from chipgym.simulators.dram.layout import (
+    B_CONFLICTS,
+    B_EVICTED,
     B_GROUP,
+    B_HITS,
+    B_KEEP,
     B_RANK,
     B_ROW,
     FAR,
@@ -212,6 +216,7 @@ def _refresh(k: Any, s: Any, c: Any, tr: Any, rec: Any) -> int:
             s[rank + R_OPEN] = 0
             for bank in range(first, first + k[K_BANKS_PER_RANK] * ROW, ROW):
                 s[bank + B_ROW] = -1
+                s[bank + B_KEEP] = 0
         else:
             s[rank + R_TRIGGER] += k[K_REFI]
         return -1
@@ -298,6 +303,27 @@ def _serve(k: Any, s: Any, c: Any, tr: Any, rq: Any, entry: int, latency: int) -
         c[word] = c[word + ENTRY_WORDS]
 
 
+@merged
+def _update_bank(s: Any, tr: Any, rank: int, bank: int, command: int, request: int) -> None:
+    """Take note of a command that a bank got: its row, and what its next access will count as."""
+    if command == ACT:
+        s[bank + B_ROW] = tr[request * TRACE_WORDS + T_ROW]
+        s[bank + B_KEEP] = 1
+        s[rank + R_OPEN] += 1
+        return
+    if command == PRE:
+        s[bank + B_EVICTED] = 1
+    elif s[bank + B_KEEP] == 0:
+        s[bank + B_HITS] += 1
+    else:
+        s[bank + B_CONFLICTS] += s[bank + B_EVICTED]
+        s[bank + B_EVICTED] = 0
+    s[bank + B_KEEP] = 0
+    if command in (PRE, RDA, WRA):
+        s[bank + B_ROW] = -1
+        s[rank + R_OPEN] -= 1
+
+
 @kernel
 def carry_out(k: Any, s: Any, c: Any, tr: Any, rq: Any, rec: Any, action: int) -> bool:
     """Carry out an action of the present decision, if it is legal; return whether it is.
@@ -323,12 +349,7 @@ def carry_out(k: Any, s: Any, c: Any, tr: Any, rq: Any, rec: Any, action: int) -
     bank, request = c[entry + E_BANK], c[entry + E_REQUEST]
     rank, command = s[bank + B_RANK], c[entry + E_COMMAND] + auto
     _send(k, s, tr, rec, rank, bank, command, request, t)
-    if command == ACT:
-        s[bank + B_ROW] = tr[request * TRACE_WORDS + T_ROW]
-        s[rank + R_OPEN] += 1
-    elif command == PRE or auto:
-        s[bank + B_ROW] = -1
-        s[rank + R_OPEN] -= 1
+    _update_bank(s, tr, rank, bank, command, request)
     if command != ACT and command != PRE:
         _serve(k, s, c, tr, rq, entry, k[K_RL] if command < WR else k[K_WL])
     c[C_DECISIONS] += 1

@@ -8,17 +8,17 @@ planned but not done is planned anew, as a controller does whose mode registers 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from chipgym.simulators.core.errors import InvalidValueError
 from chipgym.simulators.dram import layout as at
-from chipgym.simulators.dram.commands import ACT, CAS, NUM_COMMANDS
-from chipgym.simulators.dram.config import CHOICES, ControllerConfig
+from chipgym.simulators.dram.commands import CAS, NUM_COMMANDS
+from chipgym.simulators.dram.config import ControllerConfig
 from chipgym.simulators.dram.energy import energy_pj
-from chipgym.simulators.dram.engine import Run
+from chipgym.simulators.dram.engine import Run, _lower_config
+from chipgym.simulators.dram.rules import check_device
 from chipgym.simulators.dram.runtime_kernel import measure_power, replan, run_delivered
 
 __all__ = ["RUNTIME_SETTINGS", "Progress", "Window", "advance", "progress", "reconfigure"]
@@ -49,8 +49,8 @@ def reconfigure(run: Run, config: ControllerConfig) -> None:
     Parameters
     ----------
     run : Run
-        Paused by `Run.run` or `advance`, or not yet started. Where nothing changes, it goes on with
-        the same bits as without the call.
+        Of one channel, paused by `Run.run` or `advance`, or not yet started. Where nothing changes,
+        it goes on with the same bits as without the call.
     config : ControllerConfig
         May differ from the run's in `RUNTIME_SETTINGS`. More requests than a smaller buffer holds
         are kept; ranks that sleep are woken when power-down is switched off; refreshes postponed
@@ -59,7 +59,8 @@ def reconfigure(run: Run, config: ControllerConfig) -> None:
     Raises
     ------
     InvalidValueError
-        Another setting differs, or the run is finished. Nothing has changed.
+        Another setting differs, the device does not take one, or the run is finished. Nothing has
+        changed.
     """
     if run.state[at.S_STATUS] == at.DONE:
         raise InvalidValueError("run", "finished", "a run that is not finished")
@@ -78,12 +79,12 @@ def reconfigure(run: Run, config: ControllerConfig) -> None:
             )
     if not changed:
         return
+    device = run.workload.memory.device
+    check_device(config, device)
+    lowered = _lower_config(config, device)
     managed = run.static[at.K_POWER_DOWN] != 0
     for name in changed:
-        value: Any = getattr(config, name)
-        run.static[RUNTIME_SETTINGS[name]] = (
-            CHOICES[name].index(value) if name in CHOICES else value
-        )
+        run.static[RUNTIME_SETTINGS[name]] = lowered[RUNTIME_SETTINGS[name]]
     if managed and config.power_down_policy == "NoPowerDown":
         run.static[at.K_POWER_DOWN] = at.WAKING
     instant = _now(run) * at.STEPS
@@ -148,6 +149,8 @@ class Progress:
         Core energy so far. It never falls, and is the result's energy at the end.
     counts : int64 array, shape (NUM_COMMANDS,)
         Commands issued, by number.
+    row_hits : int
+        Reads and writes issued to a row that was used before since it was opened.
     reads, writes : int
         Requests in the controller's queues.
     owed_refreshes : int
@@ -160,6 +163,7 @@ class Progress:
     response_cycles: int
     energy_pj: float
     counts: Ints
+    row_hits: int
     reads: int
     writes: int
     owed_refreshes: int
@@ -176,7 +180,7 @@ class Progress:
             energy_pj=self.energy_pj - before.energy_pj,
             counts=counts,
             accesses=accesses,
-            row_hits=max(accesses - int(counts[ACT]), 0),
+            row_hits=self.row_hits - before.row_hits,
         )
 
 
@@ -186,12 +190,10 @@ class Window:
 
     Attributes
     ----------
-    cycles, arrived, served, response_cycles, energy_pj, counts
+    cycles, arrived, served, response_cycles, energy_pj, counts, row_hits
         Growth of the values of `Progress`.
     accesses : int
         Reads and writes issued.
-    row_hits : int
-        Those of them that needed no activation of their own.
     """
 
     cycles: int
@@ -223,6 +225,7 @@ def progress(run: Run) -> Progress:
         response_cycles=response,
         energy_pj=energy_pj(device, state if finished else _closed(run, now)),
         counts=state[at.S_COUNTS : at.S_COUNTS + NUM_COMMANDS].copy(),
+        row_hits=int(state[int(state[at.S_BANK_ROWS]) + at.B_HITS :: at.ROW].sum()),
         reads=int(state[at.S_READS]),
         writes=int(state[at.S_WRITES]),
         owed_refreshes=int(np.maximum(state[flexibility], 0).sum()),

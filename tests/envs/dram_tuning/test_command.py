@@ -51,7 +51,9 @@ def test_policies_through_the_environment_equal_the_kernel_s(scenario, name, clo
     for action in env.actions:
         run.step(action)
     ours = run.result().trace
-    assert all(np.array_equal(a, b) for a, b in zip(*map(_columns, (ours, result.trace))))
+    assert all(
+        np.array_equal(a, b) for a, b in zip(_columns(ours), _columns(result.trace), strict=True)
+    )
     assert violations(workload.memory.device, ours) == []
     if kernel == "FR_FCFS":
         assert total == pytest.approx(-1)

@@ -100,6 +100,8 @@ def test_in_order_banks_are_the_controller_s_first_in_first_out(prepared):
     assert np.array_equal(ours.trace.cycle, controller.trace.cycle)
     assert np.array_equal(ours.trace.command, controller.trace.command)
     assert ours.energy_pj == controller.energy_pj
+    assert ours.rows.hits.tolist() == controller.rows.hits.tolist()
+    assert ours.rows.conflicts.tolist() == controller.rows.conflicts.tolist()
     assert ours.latency_ns.tolist() == controller.latency_ns.tolist()
 
 

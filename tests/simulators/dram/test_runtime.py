@@ -35,9 +35,8 @@ def same(first, second, but=()):
         if spec.name in but:
             continue
         a, b = getattr(first, spec.name), getattr(second, spec.name)
-        if spec.name == "trace":
-            a, b = a.columns(), b.columns()
-            assert all(np.array_equal(a[name], b[name]) for name in a), "trace"
+        if spec.name in ("trace", "rows"):
+            assert all(np.array_equal(vars(a)[name], vars(b)[name]) for name in vars(a)), spec.name
         else:
             assert np.array_equal(a, b), spec.name
 
