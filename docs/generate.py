@@ -20,8 +20,14 @@ from chipgym.envs.core.fields import Column, Field
 ROOT = Path(__file__).parent.parent
 TUTORIAL = ROOT / "examples" / "soc_scheduling_tutorial.py"
 
-# Where the scenarios of an environment's family are.
-PRESETS = {"chipgym/Soc": "chipgym.envs.soc_scheduling.presets"}
+# Where the scenarios of an environment's family are, and which of their fields the table shows.
+PRESETS = {
+    "chipgym/Soc": ("chipgym.envs.soc_scheduling.presets", ("platform", "num_jobs", "objective")),
+    "chipgym/Dram": (
+        "chipgym.envs.dram_tuning.presets",
+        ("device", "knobs", "objective", "budget"),
+    ),
+}
 
 
 def on_files(files: Any, config: Any) -> Any:
@@ -66,17 +72,19 @@ def environment_page(env_id: str) -> str:
     env: Any = gym.make(env_id)
     base = env.unwrapped
     doc = promote(inspect.getdoc(type(base)) or "")
+    better = "lower" if getattr(base, "lower_is_better", True) else "higher"
     facts = [
         ["Make it", f'`gymnasium.make("{env_id}")`'],
         ["Action space", f"`{env.action_space}`"],
         ["Observation space", f"`Box{env.observation_space.shape}`, float32"],
-        ["Primary metric", f"`{base.primary_metric}`, lower is better"],
+        ["Primary metric", f"`{base.primary_metric}`, {better} is better"],
         ["Render modes", ", ".join(f"`{mode}`" for mode in base.metadata["render_modes"])],
     ]
     text = f"# {env_id.split('/')[1]}\n\n{table(['', 'with the default scenario'], facts)}\n{doc}\n"
     text += "\n## Observation fields\n\nGenerated from the declared fields, for the default "
     text += "scenario; `env.unwrapped.observation_layout` has them for any.\n\n"
     text += "".join(field_section(field) for field in base.observation_layout)
+    text += knob_section(base)
     text += "\n## Scenarios\n\nNames for the `scenario` argument. Each has train instances, drawn "
     text += 'from the seed, and a fixed set of test instances (`split="test"`).\n\n'
     return text + scenario_table(env_id)
@@ -94,6 +102,32 @@ def field_section(field: Field) -> str:
     return text + table(["feature", "unit", "range", "meaning"], rows) + "\n"
 
 
+def knob_section(base: Any) -> str:
+    """Tables of the knobs, the knob sets, the rules and the objectives of a design environment."""
+    space = getattr(base, "design_space", None)
+    if space is None:
+        return ""
+    from chipgym.envs.dram_tuning.knobs import KNOB_SETS
+    from chipgym.envs.dram_tuning.reward import OBJECTIVES
+
+    maps = [entry.name for entry in base.generator.address_maps]
+    knobs = [
+        [f"`{k.name}`", ", ".join(map(str, k.values)), k.default, k.group, k.meaning]
+        for k in space.knobs
+    ]
+    sets = [[f"`{s.name}`", f"{s.size(maps):,}", s.description] for s in KNOB_SETS.values()]
+    rules = [[f"`{rule.name}`", rule.reason] for rule in space.rules]
+    goals = [[f"`{o.name}`", f"`{o.metric}`", o.description] for o in OBJECTIVES.values()]
+    text = "\n## Knobs\n\nOf the default scenario; a design is the index of a value for each.\n\n"
+    text += table(["knob", "values", "default", "group", "meaning"], knobs)
+    text += "\nKnob sets, for the `knobs` argument, with the number of designs on this device:\n\n"
+    text += table(["set", "designs", "what it is"], sets)
+    text += "\nDesigns that break one of these rules are infeasible:\n\n"
+    text += table(["rule", "reason"], rules)
+    text += "\n## Objectives\n\nEach ranks designs by its primary metric.\n\n"
+    return text + table(["objective", "primary metric", "what it is"], goals)
+
+
 def promote(doc: str) -> str:
     """Give the docstring's sections page-level headings."""
     lines = doc.split("\n")
@@ -109,13 +143,14 @@ def promote(doc: str) -> str:
 
 def scenario_table(env_id: str) -> str:
     """Table of a family's scenarios."""
-    module = next(path for start, path in PRESETS.items() if env_id.startswith(start))
+    module, facts = next(entry for start, entry in PRESETS.items() if env_id.startswith(start))
     scenarios = importlib.import_module(module).SCENARIOS
-    rows = []
-    for name, scenario in scenarios.items():
-        facts = (scenario.platform, scenario.num_jobs, scenario.objective)
-        rows.append([f"`{name}`", scenario.description, *facts])
-    return table(["scenario", "what it is", "platform", "jobs", "objective"], rows)
+    rows = [
+        [f"`{name}`", scenario.description, *(getattr(scenario, fact) for fact in facts)]
+        for name, scenario in scenarios.items()
+    ]
+    headings = [fact.removeprefix("num_").replace("_", " ") for fact in facts]
+    return table(["scenario", "what it is", *headings], rows)
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

@@ -61,6 +61,20 @@ ENVIRONMENTS: tuple[EnvironmentEntry, ...] = (
         "task order, PE by earliest finish (DeepSoCS form)",
     ),
     EnvironmentEntry(
+        "chipgym/DramDesign-v0",
+        f"{DRAM}.env:DramDesignEnv",
+        f"{DRAM}.vector_env:DramDesignVectorEnv",
+        None,
+        "all knobs of a memory controller at once (ArchGym form)",
+    ),
+    EnvironmentEntry(
+        "chipgym/DramTuning-v0",
+        f"{DRAM}.env:DramTuningEnv",
+        f"{DRAM}.vector_env:DramTuningVectorEnv",
+        f"{DRAM}.multi_agent",
+        "edits of a memory controller's knobs under a budget of evaluations",
+    ),
+    EnvironmentEntry(
         "chipgym/DramRuntime-v0",
         f"{DRAM}.runtime_env:DramRuntimeEnv",
         f"{DRAM}.runtime_vector_env:DramRuntimeVectorEnv",

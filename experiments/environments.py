@@ -17,6 +17,7 @@ __all__ = ["EnvFacts", "env_ids", "instance_hash", "make_env", "probe", "scenari
 
 FAMILIES = {
     "chipgym/Soc": ("chipgym.simulators.soc", "chipgym.envs.soc_scheduling.presets"),
+    "chipgym/Dram": ("chipgym.simulators.dram", "chipgym.envs.dram_tuning.presets"),
     "chipgym/DramRuntime": (
         "chipgym.simulators.dram.simulate",
         "chipgym.envs.dram_tuning.runtime_presets",

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
 
-__all__ = ["LegalDiscrete", "LegalMultiDiscrete"]
+__all__ = ["FeasibleMultiDiscrete", "LegalDiscrete", "LegalMultiDiscrete"]
 
 Mask = npt.NDArray[Any]
+
+# Where almost nothing is feasible, an infeasible design is better than none.
+MAX_DRAWS = 10_000
 
 
 class LegalDiscrete(spaces.Discrete):
@@ -52,3 +56,29 @@ class LegalMultiDiscrete(spaces.MultiDiscrete):
         legal = self.legal | ~self.legal.any(axis=1, keepdims=True)
         keys = np.where(legal, self.np_random.random(legal.shape), -1.0)
         return np.asarray(keys.argmax(axis=1), dtype=self.dtype)
+
+
+class FeasibleMultiDiscrete(spaces.MultiDiscrete):
+    """`MultiDiscrete` of designs whose values may be wrong only together.
+
+    Masks for each position cannot say that two values do not go together. So ``sample()`` without
+    a mask draws until a design is feasible; everything else is that of `MultiDiscrete`.
+
+    Attributes
+    ----------
+    feasible : callable or None
+        Whether a design, int array of shape (knobs,), is feasible; None: all are.
+    """
+
+    feasible: Callable[[npt.NDArray[Any]], bool] | None = None
+
+    def sample(self, mask: Any = None, probability: Any = None) -> npt.NDArray[Any]:
+        """Draw a design; with `mask` or `probability` exactly as `MultiDiscrete` does."""
+        drawn = np.asarray(super().sample(mask, probability))
+        if mask is not None or probability is not None or self.feasible is None:
+            return drawn
+        for _ in range(MAX_DRAWS):
+            if self.feasible(drawn):
+                break
+            drawn = np.asarray(super().sample())
+        return drawn

@@ -31,7 +31,13 @@ from chipgym.envs.core.conformance.determinism import (
 )
 from chipgym.envs.core.conformance.golden import check_golden, golden_entry, write_golden
 from chipgym.envs.core.conformance.multi_agent import check_aec, check_multi_agent, check_parallel
-from chipgym.envs.core.conformance.rollout import ConformanceError, Target, play, sample_action
+from chipgym.envs.core.conformance.rollout import (
+    ConformanceError,
+    Target,
+    make,
+    play,
+    sample_action,
+)
 from chipgym.envs.core.conformance.standard import (
     check_gymnasium,
     check_rendering,
@@ -111,7 +117,7 @@ def check_environment(
         A Gymnasium id, or a factory of environments. A factory has no EnvSpec and no vector entry
         point, so ``spec``, ``vector`` and ``async`` are left out for it.
     skip : collection of str
-        Names in `CHECKS` to leave out.
+        Names in `CHECKS` to leave out; ``masks`` is where the environment has no `action_masks`.
     parallel, aec : callable or str, optional
         The multi-agent version: PettingZoo ids or factories.
     **kwargs
@@ -127,6 +133,8 @@ def check_environment(
         if name not in CHECKS:
             raise UnknownNameError("check", name, CHECKS)
     left_out = set(skip)
+    if not hasattr(make(target, kwargs).unwrapped, "action_masks"):
+        left_out.add("masks")
     if not isinstance(target, str):
         left_out |= {"spec", "vector", "async"}
     elif gym.spec(target.split(":")[-1]).vector_entry_point is None:

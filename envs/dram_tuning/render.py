@@ -143,7 +143,9 @@ def render_ansi(
         if row.end >= begin:
             first = int(max(row.begin - begin, 0) * scale)
             lanes[row.bank, first : int((row.end - begin) * scale) + 1] = "-"
-    for cycle, name, first, last in zip(trace.cycle, trace.names, *_lanes(device, trace)):
+    for cycle, name, first, last in zip(
+        trace.cycle, trace.names, *_lanes(device, trace), strict=True
+    ):
         if cycle >= begin:
             place = min(int((cycle - begin) * scale), TEXT_COLUMNS - 1)
             lanes[first:last, place] = LETTERS[kind_of(name)]
