@@ -72,6 +72,10 @@ def costs(progress: Progress, device: Device, *, finished: bool) -> Floats:
 
 def refresh_energy_pj(device: Device) -> float:
     """Energy of one all-bank refresh, background included (see `energy.ENERGY_MODEL`)."""
-    t, i = device.timing, device.currents
-    charge = t.RFC * (i.idd5_ma - i.idd3n_ma) + (t.RFC - t.RP) * i.idd3n_ma + t.RP * i.idd2n_ma
-    return device.devices_per_rank * i.vdd_v * 1000 / device.clock_mhz * charge
+    t, supply, energy = device.timing, device.currents, 0.0
+    while supply is not None:
+        charge = t.RFC * (supply.idd5_ma - supply.idd3n_ma)
+        charge += (t.RFC - t.RP) * supply.idd3n_ma + t.RP * supply.idd2n_ma
+        energy += supply.vdd_v * 1000 / device.clock_mhz * charge
+        supply = supply.second
+    return device.devices_per_rank * energy

@@ -11,14 +11,16 @@ from typing import Any
 
 import gymnasium as gym
 import pytest
+from cases import DRAM_RUN_CASES, GOLDEN, UPDATE
 from gymnasium.utils.env_checker import check_env as gymnasium_check
 from gymnasium.vector import AutoresetMode
 from stable_baselines3.common.env_checker import check_env as sb3_check
 
 from chipgym.envs import dram_runtime_v0
 from chipgym.envs.core import testing
-from chipgym.envs.dram_tuning import command_presets, command_reward, runtime_presets
+from chipgym.envs.dram_tuning import command_reward, runtime_presets
 from chipgym.envs.dram_tuning.runtime_reward import OBJECTIVES
+from chipgym.simulators.dram.simulate import SIMULATOR_VERSION
 
 RUNTIME, COMMAND = "chipgym/DramRuntime-v0", "chipgym/DramCommand-v0"
 # Short episodes, so that the checks see several of them.
@@ -31,8 +33,7 @@ FORMS = {
     "presets": (RUNTIME, {"scenario": "idle-burst", "action_form": "presets", **SHORT[RUNTIME]}),
     "command": (COMMAND, {"scenario": "phases", **SHORT[COMMAND]}),
 }
-CASES = [(RUNTIME, name) for name in runtime_presets.SCENARIOS]
-CASES += [(COMMAND, name) for name in command_presets.SCENARIOS]
+CASES = [(env_id, str(kwargs["scenario"])) for env_id, kwargs in DRAM_RUN_CASES]
 ELSEWHERE = ("reset_options",)
 
 
@@ -60,6 +61,11 @@ def test_every_scenario(env_id: str, scenario: str) -> None:
     testing.check_reset_options(env_id, {**kwargs, "split": "test"})
     if env_id == COMMAND:
         testing.check_masks(env_id, kwargs, steps=15, actions_per_step=3)
+
+
+@pytest.mark.parametrize(("env_id", "kwargs"), DRAM_RUN_CASES)
+def test_golden_trajectory(env_id: str, kwargs: dict[str, Any]) -> None:
+    testing.check_golden(GOLDEN, env_id, kwargs, version=SIMULATOR_VERSION, update=UPDATE)
 
 
 @pytest.mark.parametrize("objective", sorted(OBJECTIVES))
