@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from chipgym.simulators.core.description import Description
 from chipgym.simulators.core.errors import InvalidValueError, UnknownNameError
-from chipgym.simulators.dram.device import Device
+from chipgym.simulators.dram.device import Device, load_device
 
 __all__ = ["AddressMap", "Location", "build_map", "default_map", "load_map", "map_names"]
 
@@ -167,10 +167,19 @@ def _extract(address: Ints, bits: tuple[int, ...]) -> Ints:
     return value
 
 
-def map_names(device: Device | None = None) -> list[str]:
-    """Return the names of the shipped address maps, of those that fit a device if one is given."""
+def map_names(device: Device | str | None = None) -> list[str]:
+    """Return the names of the shipped address maps.
+
+    Parameters
+    ----------
+    device : Device or str, optional
+        Only those that fit this device, or the shipped device of this name.
+    """
     names = sorted(path.stem for path in DATA.glob("*.json"))
-    return names if device is None else [name for name in names if _fits(name, device)]
+    if device is None:
+        return names
+    described = load_device(device) if isinstance(device, str) else device
+    return [name for name in names if _fits(name, described)]
 
 
 def _fits(name: str, device: Device) -> bool:
@@ -181,17 +190,23 @@ def _fits(name: str, device: Device) -> bool:
     return True
 
 
-def default_map(device: Device) -> AddressMap:
+def default_map(device: Device | str) -> AddressMap:
     """Return the shipped address map that a device names, else the first that fits.
+
+    Parameters
+    ----------
+    device : Device or str
+        A device, or the name of a shipped one.
 
     Raises
     ------
     InvalidValueError
         None fits: a device of one's own needs a map of its own (`build_map`).
     """
-    names = [device.default_map] if device.default_map else map_names(device)
+    described = load_device(device) if isinstance(device, str) else device
+    names = [described.default_map] if described.default_map else map_names(described)
     if not names:
-        raise InvalidValueError("address map", None, f"a map built for {device.name}")
+        raise InvalidValueError("address map", None, f"a map built for {described.name}")
     return load_map(names[0])
 
 

@@ -108,7 +108,7 @@ phy_delay_fw_ns, phy_delay_bw_ns : float
 
     def _check_combinations(self) -> None:
         """Refuse settings that DRAMSys rejects or under which it never ends (see rules.py)."""
-        check_possible(self.document())
+        check_possible(vars(self))
 
     @classmethod
     def parse(cls, document: dict[str, Any]) -> ControllerConfig:

@@ -33,7 +33,7 @@ Ints = npt.NDArray[np.int64]
 # request: serving requests one a refresh takes 1, the slowest legal setting 0.2.
 PATIENCE_INTERVALS = 2
 FIRST_RECORDS = 1 << 14
-MAX_INTERVALS = 10_000_000
+MAX_INTERVALS = 1_000_000
 """Refresh intervals that a trace may span: what bounds the work of an idle simulation."""
 
 
@@ -205,7 +205,7 @@ def lower_run(workload: Workload, config: ControllerConfig, *, record: bool) -> 
     """
     device, trace = workload.memory.device, workload.trace
     check_device(config, device)
-    last, limit = int(trace.cycle[-1]), MAX_INTERVALS * device.timing.REFI
+    last, limit = int(trace.cycle[-1]), MAX_INTERVALS * _interval(device, config)
     if config.refresh_policy != "NoRefresh" and last > limit:
         raise InvalidValueError(
             f"cycle[{len(trace) - 1}]",

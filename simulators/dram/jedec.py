@@ -275,8 +275,10 @@ def _check_precharge_distance(device: Device, rank: _Rank, mark: int) -> Iterato
 
 def _set_of(device: Device, rank: _Rank, flat: int) -> list[_Bank]:
     """Return the banks that are refreshed together with one."""
-    sets = device.refresh_sets
-    return [bank for number, bank in rank.banks.items() if number % sets == flat % sets]
+    sets, size = device.refresh_sets, device.banks_per_rank
+    first = flat // size * size
+    numbers = range(first + (flat - first) % sets, first + size, sets)
+    return [rank.banks.setdefault(number, _Bank()) for number in numbers]
 
 
 def _check_set_refresh(device: Device, rank: _Rank, c: _Command) -> Iterator[str]:

@@ -18,6 +18,8 @@ __all__ = ["read_out", "read_trace_of"]
 
 Ints = npt.NDArray[np.int64]
 
+RECORD_FIELDS = ("cycle", "command", "rank", "group", "bank", "row", "column", "request")
+
 
 def read_out(
     device: Device,
@@ -89,4 +91,5 @@ def read_trace_of(states: Sequence[Ints], records: Sequence[Ints]) -> CommandTra
     if len(parts) > 1:
         order = np.argsort(joined[:, 0], kind="stable")
         joined, channel = joined[order], channel[order]
-    return CommandTrace(*(np.ascontiguousarray(column) for column in joined.T), channel)
+    columns = (np.ascontiguousarray(column) for column in joined.T)
+    return CommandTrace(channel=channel, **dict(zip(RECORD_FIELDS, columns, strict=True)))

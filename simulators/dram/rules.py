@@ -127,10 +127,13 @@ RULES = (
 )
 
 
-def _defaults() -> dict[str, Any]:
-    from chipgym.simulators.dram.config import ControllerConfig
+def _settings(config: ControllerConfig | Settings) -> Settings:
+    """Return all settings by name, absent ones at their default."""
+    if not isinstance(config, Mapping):
+        return vars(config)
+    from chipgym.simulators.dram.config import ControllerConfig  # which imports this module
 
-    return ControllerConfig().document()
+    return vars(ControllerConfig()) | dict(config)
 
 
 def broken_rules(
@@ -156,10 +159,7 @@ def broken_rules(
     list of (fields, reason)
         Names of the settings concerned, and why they do not go together.
     """
-    if isinstance(config, Mapping):
-        settings = _defaults() | dict(config)
-    else:
-        settings = config.document()
+    settings = _settings(config)
     broken = [rule for rule in RULES if rule.broken(settings, device, reads_only)]
     return [(rule.fields, rule.reason) for rule in broken]
 
@@ -173,7 +173,7 @@ def check_possible(settings: Settings) -> None:
 
 def check_device(config: ControllerConfig, device: Device) -> None:
     """Raise `InvalidValueError` unless a device has what a configuration asks for."""
-    if _lacks_refresh(config.document(), device):
+    if _lacks_refresh(vars(config), device):
         raise InvalidValueError(
             "refresh_policy",
             config.refresh_policy,
@@ -189,5 +189,4 @@ def check_config(
 ) -> None:
     """Raise `InvalidValueError` for the first rule that a configuration breaks (`broken_rules`)."""
     for fields, reason in broken_rules(config, device, reads_only=reads_only):
-        value = config[fields[0]] if isinstance(config, Mapping) else getattr(config, fields[0])
-        raise InvalidValueError(fields[0], value, reason)
+        raise InvalidValueError(fields[0], _settings(config)[fields[0]], reason)
