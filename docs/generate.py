@@ -16,6 +16,7 @@ import gymnasium as gym
 
 import chipgym  # noqa: F401  # registers the ids
 from chipgym.envs.core.fields import Column, Field
+from chipgym.experiments.papers.core.registry import STUDIES
 
 ROOT = Path(__file__).parent.parent
 TUTORIAL = ROOT / "examples" / "soc_scheduling_tutorial.py"
@@ -54,6 +55,7 @@ def pages() -> Iterator[tuple[str, str]]:
     for env_id in ids:
         yield f"environments/{page_name(env_id)}.md", environment_page(env_id)
     yield "tutorial.md", tutorial_page(TUTORIAL)
+    yield from paper_pages()
 
 
 def page_name(env_id: str) -> str:
@@ -134,6 +136,32 @@ def knob_section(base: Any) -> str:
     text += table(["rule", "reason"], rules)
     text += "\n## Objectives\n\nEach ranks designs by its primary metric.\n\n"
     return text + table(["objective", "primary metric", "what it is"], goals)
+
+
+def paper_pages() -> Iterator[tuple[str, str]]:
+    """Yield a page for each study: its text, with tables and figures of its stored results."""
+    for name, study in STUDIES.items():
+        folder = Path(importlib.import_module(study.module).__file__ or "").parent
+        yield f"papers/{name}.md", paper_page(name, folder)
+        for figure in sorted((folder / "results").glob("*.svg")):
+            yield f"papers/{name}-{figure.name}", figure.read_text(encoding="utf-8")
+
+
+def paper_page(name: str, folder: Path) -> str:
+    """Fill ``{{ table NAME }}`` and ``{{ figure NAME: CAPTION }}`` in a study's page."""
+
+    def fill(match: re.Match[str]) -> str:
+        kind, stem, caption = match.group(1), match.group(2), (match.group(3) or "").strip()
+        source = folder / "results" / f"{stem}.{'md' if kind == 'table' else 'svg'}"
+        made = f"\n\nMade by `chipgym reproduce {name}`.\n"
+        if kind == "table":
+            return source.read_text(encoding="utf-8") + made
+        if not source.is_file():
+            raise FileNotFoundError(source)
+        return f"![{caption}]({name}-{stem}.svg)\n\n*{caption}.*" + made
+
+    text = (folder / "page.md").read_text(encoding="utf-8")
+    return re.sub(r"{{ (table|figure) ([\w-]+)(?:: ([^}]*))? }}", fill, text)
 
 
 def promote(doc: str) -> str:

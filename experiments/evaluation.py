@@ -72,6 +72,8 @@ def run_episode(
 ) -> EpisodeRecord:
     """Run one episode on an instance and record it. The luck depends on the instance alone."""
     policy.reset(1, policy_seed(seed, instance))
+    if hasattr(policy, "plan"):
+        policy.plan(env, instance)
     observation, info = env.reset(seed=instance, options={"instance": instance})
     base: Any = env.unwrapped
     actions: list[Any] = []

@@ -6,6 +6,7 @@ import importlib
 from collections.abc import Callable
 from typing import Any
 
+from chipgym.experiments.random_episodes import random_episodes
 from chipgym.simulators.core.errors import InvalidValueError
 
 __all__ = ["build_policy", "import_attribute"]
@@ -39,6 +40,9 @@ def build_policy(name: str, kwargs: dict[str, Any] | None = None) -> Any:
     from chipgym.agents.core.registry import make_policy
 
     arguments = dict(kwargs or {})
+    planner = None if arguments else random_episodes(name)
+    if planner is not None:
+        return planner
     factory: Callable[..., Any] = (
         import_attribute("policy", name) if ":" in name else lambda **kw: make_policy(name, **kw)
     )

@@ -18,6 +18,7 @@ from chipgym.experiments.environments import EnvFacts, instance_hash, make_env
 from chipgym.experiments.evaluation import evaluate
 from chipgym.experiments.jobs import Job, make_job
 from chipgym.experiments.policies import build_policy
+from chipgym.experiments.random_episodes import random_episodes
 from chipgym.experiments.results import read_result
 from chipgym.experiments.scoring import is_scorable, score
 from chipgym.experiments.suite import AgentSpec, CurveSpec, TaskSpec, slug
@@ -39,6 +40,11 @@ __all__ = [
 
 STORE = Path(__file__).resolve().parents[1] / "leaderboards" / "references"
 RANDOM_SEEDS = 10
+DESIGN_RANDOM_SEEDS = 50
+"""Seeds of the random design of a design task: each is one evaluation."""
+
+DESIGN_REFERENCE_SEEDS = 10
+"""Seeds of the random search that is the reference of a design task."""
 
 
 class InstanceReference(Description):
@@ -61,8 +67,8 @@ class TaskReferences(Description):
         The primary metric and its direction.
     reference_policy : str
         The method whose score is 1.
-    random_seeds : int
-        Seeds over which the random policy's metric is averaged.
+    random_seeds, reference_seeds : int
+        Seeds over which the random policy's and the reference method's metric are averaged.
     """
 
     format: Literal[1] = 1
@@ -75,6 +81,7 @@ class TaskReferences(Description):
     lower_is_better: bool = True
     reference_policy: str
     random_seeds: Annotated[int, Field(ge=2)]
+    reference_seeds: Annotated[int, Field(ge=1)] = 1
     simulator_version: str
     command: str
     instances: Annotated[tuple[InstanceReference, ...], Field(min_length=1)]
@@ -145,15 +152,36 @@ def stored_references(task: TaskSpec, simulator_version: str) -> TaskReferences 
 
 def reference_jobs(root: Path, task: TaskSpec, facts: EnvFacts) -> list[Job]:
     """Build the jobs whose records make a task's references."""
-    agents = [
-        (AgentSpec(name="random (reference)", policy="random"), range(RANDOM_SEEDS)),
-        (AgentSpec(name="reference", policy=facts.reference_policy), range(1)),
-    ]
     version = facts.simulator_version
     return [
-        make_job(root, task, agent, seed, CurveSpec(), version, facts.content)
-        for agent, seeds in agents
-        for seed in seeds
+        make_job(
+            root,
+            task,
+            AgentSpec(name=name, policy=policy),
+            seed,
+            CurveSpec(),
+            version,
+            facts.content,
+        )
+        for name, policy, seeds in _methods(facts)
+        for seed in range(seeds)
+    ]
+
+
+def _methods(facts: EnvFacts) -> list[tuple[str, str, int]]:
+    """Name, policy and number of seeds of the random and of the reference method.
+
+    Where the reference is a random search, random is one random design (`random-search-1`) instead
+    of the random policy, and both are averaged over seeds.
+    """
+    if random_episodes(facts.reference_policy) is None:
+        return [
+            ("random (reference)", "random", RANDOM_SEEDS),
+            ("reference", facts.reference_policy, 1),
+        ]
+    return [
+        ("random (reference)", "random-search-1", DESIGN_RANDOM_SEEDS),
+        ("reference", facts.reference_policy, DESIGN_REFERENCE_SEEDS),
     ]
 
 
@@ -163,7 +191,7 @@ def build_references(
     """Assemble a task's references from its finished reference jobs."""
     results = [read_result(job) for job in jobs]
     random = [result.records for result in results if result.agent.startswith("random")]
-    (reference,) = (r.records for r in results if not r.agent.startswith("random"))
+    reference = [r.records for r in results if not r.agent.startswith("random")]
     return _assemble(task, facts, random, reference, command)
 
 
@@ -184,8 +212,10 @@ def measure_references(task: TaskSpec, facts: EnvFacts, command: str) -> TaskRef
                 )
             )
 
-        random = [records("random", seed) for seed in range(RANDOM_SEEDS)]
-        return _assemble(task, facts, random, records(facts.reference_policy, 0), command)
+        random, reference = (
+            [records(policy, seed) for seed in range(seeds)] for _, policy, seeds in _methods(facts)
+        )
+        return _assemble(task, facts, random, reference, command)
     finally:
         env.close()
 
@@ -194,13 +224,13 @@ def _assemble(
     task: TaskSpec,
     facts: EnvFacts,
     random: Sequence[Sequence[EpisodeRecord]],
-    reference: Sequence[EpisodeRecord],
+    reference: Sequence[Sequence[EpisodeRecord]],
     command: str,
 ) -> TaskReferences:
-    """Average the random policy over its seeds, instance by instance."""
+    """Average both methods over their seeds, instance by instance."""
     entries = []
     hashes = _instance_hashes(task)
-    for position, record in enumerate(reference):
+    for position, record in enumerate(reference[0]):
         values = [_metric(records[position], facts.metric) for records in random]
         mean = sum(values) / len(values)
         variance = sum((value - mean) ** 2 for value in values) / (len(values) - 1)
@@ -211,7 +241,8 @@ def _assemble(
                 instance_hash=hashes[record.instance],
                 random=mean,
                 random_standard_error=math.sqrt(variance / len(values)),
-                reference=_metric(record, facts.metric),
+                reference=sum(_metric(records[position], facts.metric) for records in reference)
+                / len(reference),
             )
         )
     return TaskReferences(
@@ -220,6 +251,7 @@ def _assemble(
         lower_is_better=facts.lower_is_better,
         reference_policy=facts.reference_policy,
         random_seeds=len(random),
+        reference_seeds=len(reference),
         simulator_version=facts.simulator_version,
         command=command,
         instances=tuple(entries),

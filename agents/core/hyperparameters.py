@@ -1,13 +1,17 @@
 """Reads `agents/hyperparams/*.yaml`: values keyed by environment and scenario, with provenance.
 
-A file maps an environment id (or ``default``) to scenarios (or ``default``), and each of those to
-an entry with ``values`` and ``provenance``. The most specific entry counts, whole: entries do not
-inherit from one another, so what a reader sees is what is trained with.
+A file maps an environment id (or a pattern such as ``chipgym/*Design-v*``, or ``default``) to
+scenarios (or ``default``), and each of those to an entry with ``values`` and ``provenance``. The
+most specific entry counts, whole: entries do not inherit from one another, so what a reader sees is
+what is trained with. Entries under ``named`` are used only where they are asked for by name, for
+settings of papers.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +23,7 @@ __all__ = ["Hyperparameters", "Provenance", "algorithms", "load_hyperparameters"
 
 FOLDER = Path(__file__).resolve().parent.parent / "hyperparams"
 DEFAULT = "default"
+NAMED = "named"
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,7 @@ class Hyperparameters:
     Attributes
     ----------
     algorithm, key : str
-        The file, and the ``environment/scenario`` entry that was found.
+        The file, and the ``environment/scenario`` entry that was found, or ``named/entry``.
     values : dict
         Arguments of the algorithm; ``policy`` and ``policy_kwargs`` among them.
     provenance : Provenance
@@ -73,8 +78,10 @@ def load_hyperparameters(
     environment_id: str = DEFAULT,
     scenario: str = DEFAULT,
     folder: Path = FOLDER,
+    *,
+    entry: str | None = None,
 ) -> Hyperparameters:
-    """Return the most specific entry: environment and scenario, environment, or the default.
+    """Return the most specific entry: environment and scenario, environment, pattern, or default.
 
     Parameters
     ----------
@@ -84,11 +91,13 @@ def load_hyperparameters(
         The task, as in ``gymnasium.make(environment_id, scenario=scenario)``.
     folder : Path
         Where the files are.
+    entry : str, optional
+        An entry under ``named``, instead of what fits the task.
 
     Raises
     ------
     UnknownNameError
-        No file for the algorithm.
+        No file for the algorithm, or no such named entry.
     FileFormatError
         The file is not what this module describes; the message names the entry.
     """
@@ -99,12 +108,27 @@ def load_hyperparameters(
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise FileFormatError(path, f"cannot be read: {error}") from error
-    choices = ((environment_id, scenario), (environment_id, DEFAULT), (DEFAULT, DEFAULT))
-    for environment, name in choices:
-        table = document.get(environment) if isinstance(document, dict) else None
-        if isinstance(table, dict) and name in table:
-            return _entry(path, algorithm, f"{environment}/{name}", table[name])
+    tables = document if isinstance(document, dict) else {}
+    if entry is not None:
+        named = tables.get(NAMED, {})
+        if entry not in named:
+            raise UnknownNameError("entry", entry, named, f"{algorithm}.yaml")
+        return _entry(path, algorithm, f"{NAMED}/{entry}", named[entry])
+    for key in _keys(tables, environment_id):
+        table = tables.get(key)
+        for name in (scenario, DEFAULT) if key != DEFAULT else (DEFAULT,):
+            if isinstance(table, dict) and name in table:
+                return _entry(path, algorithm, f"{key}/{name}", table[name])
     raise FileFormatError(path, "has no entry default/default")
+
+
+def _keys(tables: dict[str, Any], environment_id: str) -> Iterator[str]:
+    """Keys that fit an environment: its id, the patterns in the file's order, the default."""
+    yield environment_id
+    for key in tables:
+        if "*" in key and fnmatchcase(environment_id, key):
+            yield key
+    yield DEFAULT
 
 
 def _entry(path: Path, algorithm: str, key: str, entry: Any) -> Hyperparameters:

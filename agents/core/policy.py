@@ -14,7 +14,7 @@ __all__ = ["Actions", "Masks", "Observations", "Policy"]
 
 Observations = npt.NDArray[Any]
 Masks = npt.NDArray[np.bool_]
-Actions = npt.NDArray[np.int64]
+Actions = npt.NDArray[Any]
 
 
 @runtime_checkable
@@ -57,7 +57,7 @@ class Policy(Protocol):
 
         Returns
         -------
-        int64 array, shape (N,)
-            The actions.
+        int64 array, shape (N,) or (N, H), or float32 array, shape (N, ...)
+            The actions: one choice, H choices, or real numbers, as the action space is.
         """
         ...

@@ -1,4 +1,4 @@
 """Stable-Baselines3 and sb3-contrib on ChipGym: training, saving and exact replay.
 
-The only place where agents import torch.
+Agents import torch here and in `agents/multi_agent` only.
 """

@@ -38,7 +38,7 @@ class VectorEnvAdapter(VecEnv):
         Environment in autoreset mode SAME_STEP or DISABLED.
     repair : bool
         Replace masked actions by the next valid one (`repair_actions`), for algorithms that know no
-        masks.
+        masks; without effect where the environment has none.
     reward_scale : float
         Factor on the rewards that SB3 sees; reported returns stay as they are.
     """
@@ -56,7 +56,8 @@ class VectorEnvAdapter(VecEnv):
                 "autoreset_mode", mode, " or ".join(str(allowed) for allowed in _MODES)
             )
         self.envs = envs
-        self.repair = repair
+        space = envs.single_action_space
+        self._choices = space.nvec.tolist() if isinstance(space, gym.spaces.MultiDiscrete) else None
         self.reward_scale = reward_scale
         self._resets_itself = mode == AutoresetMode.SAME_STEP
         self._actions: npt.NDArray[Any] = np.zeros(envs.num_envs, dtype=np.int64)
@@ -64,6 +65,7 @@ class VectorEnvAdapter(VecEnv):
         self._lengths = np.zeros(envs.num_envs, dtype=np.int64)
         self._started = time.perf_counter()
         super().__init__(envs.num_envs, envs.single_observation_space, envs.single_action_space)
+        self._repairs = repair and self.has_masks
 
     def reset(self) -> npt.NDArray[Any]:
         """Reset every copy, with the seeds and options set since the last reset."""
@@ -74,11 +76,13 @@ class VectorEnvAdapter(VecEnv):
         self.reset_infos = [info_of(infos, i) for i in range(self.num_envs)]
         self._returns[:] = 0.0
         self._lengths[:] = 0
-        return np.asarray(observations)
+        return np.array(observations)
 
     def step_async(self, actions: npt.NDArray[Any]) -> None:
         """Take the actions; nothing happens until `step_wait`."""
-        self._actions = repair_actions(actions, self.action_masks()) if self.repair else actions
+        if self._repairs:
+            actions = repair_actions(actions, self.action_masks(), self._choices)
+        self._actions = actions
 
     def step_wait(
         self,
@@ -104,7 +108,8 @@ class VectorEnvAdapter(VecEnv):
             if not self._resets_itself:
                 observations, _ = self.envs.reset(options={"reset_mask": dones})
         scaled = np.asarray(rewards * self.reward_scale, dtype=np.float32)
-        return np.asarray(observations), scaled, dones, reports
+        # A replay buffer keeps what it is given; the environment may use its array again.
+        return np.array(observations), scaled, dones, reports
 
     def _finish(self, i: int, observations: Any, infos: dict[str, Any]) -> dict[str, Any]:
         """Return the info of copy i, whose episode has just ended, and start its counters anew."""
@@ -124,8 +129,23 @@ class VectorEnvAdapter(VecEnv):
         self._lengths[i] = 0
         return report
 
+    @property
+    def has_masks(self) -> bool:
+        """Whether the environments say which actions are valid.
+
+        Wrappers pass on the masks of what they wrap, which say nothing about real-valued actions.
+        """
+        if not isinstance(self.action_space, gym.spaces.Discrete | gym.spaces.MultiDiscrete):
+            return False
+        if hasattr(self.envs, "action_masks"):
+            return True
+        copies = getattr(self.envs, "envs", None)
+        if copies is None:
+            return self.has_attr("action_masks")
+        return all(copy.has_wrapper_attr("action_masks") for copy in copies)
+
     def action_masks(self) -> npt.NDArray[np.bool_]:
-        """Return the valid actions of every copy, shape (N, A)."""
+        """Return the valid actions of every copy, shape (N, A); A counts all options of choices."""
         native = getattr(self.envs, "action_masks", None)
         if native is not None:
             return np.asarray(native(), dtype=np.bool_)

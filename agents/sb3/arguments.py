@@ -22,6 +22,8 @@ _COUNTS = {
     "n_epochs": 1,
     "buffer_size": 1,
     "target_update_interval": 1,
+    "train_freq": 1,
+    "gradient_steps": -1,
     "learning_starts": 0,
     "keep_best": 0,
 }
@@ -68,6 +70,8 @@ def _check_value(algorithm: str, name: str, value: Any) -> None:
     if name in _COUNTS:
         if not isinstance(value, int) or isinstance(value, bool) or value < _COUNTS[name]:
             raise InvalidValueError(name, value, f"an integer >= {_COUNTS[name]}")
+    elif algorithm == "sac" and name in ("ent_coef", "target_entropy"):
+        _check_entropy(name, value)
     elif name in _NUMBERS:
         check_range(name, value, *_NUMBERS[name])
     elif name == "reward_scale":
@@ -80,6 +84,25 @@ def _check_value(algorithm: str, name: str, value: Any) -> None:
         if not isinstance(value, Mapping):
             raise InvalidValueError(name, value, "a mapping")
         network_arguments(value)
+
+
+def _check_entropy(name: str, value: Any) -> None:
+    """SAC finds its entropy itself (auto, from 0.1 on with auto_0.1), or is given it."""
+    text = str(value)
+    start = text.removeprefix("auto_")
+    learnt = text == "auto" or (name == "ent_coef" and start != text and _is_positive(start))
+    if not learnt:
+        try:
+            check_range(name, value, 0.0 if name == "ent_coef" else None)
+        except InvalidValueError as error:
+            raise InvalidValueError(name, value, f"auto, or a number ({error})") from error
+
+
+def _is_positive(text: str) -> bool:
+    try:
+        return float(text) > 0.0
+    except ValueError:
+        return False
 
 
 def _check_schedule(name: str, value: Any) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import os
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,13 +13,13 @@ import torch
 from gymnasium import spaces
 from stable_baselines3.common.policies import BasePolicy
 
+from chipgym.agents.core.archive import hash_named_arrays, read_arrays, write_arrays
 from chipgym.agents.core.masks import repair_actions
 from chipgym.agents.core.policy import Actions, Masks, Observations
 from chipgym.agents.core.problem import ProblemView
-from chipgym.agents.sb3.models import MASKABLE, build_network
+from chipgym.agents.sb3.models import MASKABLE, build_network, check_action_space
 from chipgym.simulators.core.errors import FileFormatError, InvalidValueError
-from chipgym.simulators.core.files import read_json, write_bytes, write_json
-from chipgym.simulators.core.hashing import hash_arrays
+from chipgym.simulators.core.files import read_json, write_json
 
 __all__ = ["SavedPolicy", "load_policy"]
 
@@ -76,8 +74,7 @@ class SavedPolicy:
         deterministic: bool = True,
         description: Mapping[str, Any] | None = None,
     ) -> None:
-        if not isinstance(network.action_space, spaces.Discrete):
-            raise InvalidValueError("action_space", network.action_space, "a Discrete space")
+        check_action_space(algorithm, network.action_space)
         if not isinstance(network.observation_space, spaces.Box):
             raise InvalidValueError("observation_space", network.observation_space, "a Box space")
         self.network = network
@@ -87,7 +84,6 @@ class SavedPolicy:
         self.name = name or algorithm
         self.deterministic = deterministic
         self.description = dict(description or {})
-        self._num_actions = int(network.action_space.n)
         self.reset(1, 0)
 
     def reset(self, num_envs: int, seed: int) -> None:
@@ -103,38 +99,78 @@ class SavedPolicy:
         """Choose an action for each environment.
 
         Algorithms without masks choose among all actions, and masked ones are repaired as in
-        training (`repair_actions`).
+        training (`repair_actions`). Real-valued actions know no masks.
+
+        Returns
+        -------
+        int64 array, shape (N,) or, of H choices, (N, H); or float32 array, shape (N, ...)
+            The actions.
         """
+        space = self.network.action_space
+        if isinstance(space, spaces.Box):
+            return self._real_actions(observations, space)
         scores: npt.NDArray[Any] = self.scores(observations, masks)
         if not self.deterministic and self.algorithm != "dqn":
-            if len(scores) != len(self._generators):
-                raise InvalidValueError(
-                    "observations", len(scores), f"{len(self._generators)}, as told to reset"
-                )
             # The Gumbel trick draws from the softmax of the scores.
-            noise = np.stack([g.gumbel(size=self._num_actions) for g in self._generators])
-            scores = scores + noise
-        if masks is None:
-            return np.asarray(scores.argmax(axis=1), dtype=np.int64)
-        if self.algorithm in MASKABLE:
+            noise = [g.gumbel(size=scores.shape[1]) for g in self._generators_for(scores)]
+            scores = scores + np.stack(noise)
+        if masks is not None and self.algorithm in MASKABLE:
             scores = np.where(masks, scores, -np.inf)
-            return np.asarray(scores.argmax(axis=1), dtype=np.int64)
-        return repair_actions(scores.argmax(axis=1), masks)
+        counts = _counts(space)
+        options = counts if isinstance(counts, list) else None
+        if options is None:
+            actions = scores.argmax(axis=1)
+        else:
+            parts = np.split(scores, np.cumsum(options)[:-1], axis=1)
+            actions = np.stack([part.argmax(axis=1) for part in parts], axis=1)
+        if masks is None or self.algorithm in MASKABLE:
+            return np.asarray(actions, dtype=np.int64)
+        return repair_actions(actions, masks, options)
 
     def scores(self, observations: Observations, masks: Masks | None) -> npt.NDArray[np.float32]:
-        """Logits of the actions (action values for DQN), shape (N, A)."""
+        """Logits of the actions (action values for DQN), shape (N, A).
+
+        Of several choices the logits of all options stand side by side.
+        """
         network: Any = self.network
-        batch = torch.as_tensor(np.asarray(observations, dtype=np.float32))
-        if torch.get_num_threads() != 1:
-            torch.set_num_threads(1)
         with torch.inference_mode():
+            batch = _batch(observations)
             if self.algorithm == "dqn":
-                found = network.q_net(batch)
-            elif self.algorithm in MASKABLE:
-                found = network.get_distribution(batch, masks).distribution.logits
+                return np.asarray(network.q_net(batch).numpy(), dtype=np.float32)
+            known = (masks,) if self.algorithm in MASKABLE else ()
+            found = network.get_distribution(batch, *known)
+            # sb3-contrib keeps several choices in `distributions`, SB3 in a list.
+            parts = getattr(found, "distributions", None) or found.distribution
+            parts = parts if isinstance(parts, list) else [parts]
+            logits = torch.cat([part.logits for part in parts], dim=1)
+        return np.asarray(logits.numpy(), dtype=np.float32)
+
+    def _real_actions(self, observations: Observations, space: spaces.Box) -> Actions:
+        """Real-valued actions: the mean, or a draw around it, within the bounds."""
+        network: Any = self.network
+        with torch.inference_mode():
+            batch = _batch(observations)
+            if self.algorithm == "sac":
+                mean, log_std, _ = network.actor.get_action_dist_params(batch)
+                deviation = log_std.exp()
             else:
-                found = network.get_distribution(batch).distribution.logits
-        return np.asarray(found.numpy(), dtype=np.float32)
+                normal = network.get_distribution(batch).distribution
+                mean, deviation = normal.mean, normal.stddev
+        actions = mean.numpy()
+        if not self.deterministic:
+            noise = [g.normal(size=actions.shape[1]) for g in self._generators_for(actions)]
+            actions = actions + deviation.numpy() * np.stack(noise)
+        actions = actions.reshape(-1, *space.shape)
+        if self.algorithm == "sac":
+            actions = space.low + (np.tanh(actions) + 1.0) * (space.high - space.low) / 2.0
+        return np.asarray(np.clip(actions, space.low, space.high), dtype=np.float32)
+
+    def _generators_for(self, rows: npt.NDArray[Any]) -> list[np.random.Generator]:
+        if len(rows) != len(self._generators):
+            raise InvalidValueError(
+                "observations", len(rows), f"{len(self._generators)}, as told to reset"
+            )
+        return self._generators
 
     def weights(self) -> dict[str, npt.NDArray[Any]]:
         """Weights by name, as arrays."""
@@ -147,17 +183,18 @@ class SavedPolicy:
         assert isinstance(space, spaces.Box)
         arrays = {f"network/{key}": value for key, value in self.weights().items()}
         arrays |= {"space/low": space.low, "space/high": space.high}
-        content = io.BytesIO()
-        np.savez(content, allow_pickle=False, **arrays)
-        write_bytes(Path(folder) / WEIGHTS, content.getvalue())
+        if isinstance(self.network.action_space, spaces.Box):
+            bounds = self.network.action_space
+            arrays |= {"action/low": bounds.low, "action/high": bounds.high}
+        write_arrays(Path(folder) / WEIGHTS, arrays)
         document = {
             "format": FORMAT,
             "name": self.name,
             "algorithm": self.algorithm,
             "network": self.kind,
             "settings": self.settings,
-            "num_actions": self._num_actions,
-            "weights": _hash(arrays),
+            "num_actions": _counts(self.network.action_space),
+            "weights": hash_named_arrays(arrays),
             "description": self.description,
         }
         write_json(Path(folder) / CONFIGURATION, document)
@@ -184,8 +221,8 @@ def load_policy(folder: str | os.PathLike[str], *, deterministic: bool = True) -
         raise FileFormatError(path, f"is not a policy of format {FORMAT}")
     if set(document) != _KEYS:
         raise FileFormatError(path, f"must have exactly the keys {', '.join(sorted(_KEYS))}")
-    arrays = _read_arrays(Path(folder) / WEIGHTS)
-    if _hash(arrays) != document["weights"]:
+    arrays = read_arrays(Path(folder) / WEIGHTS)
+    if hash_named_arrays(arrays) != document["weights"]:
         raise FileFormatError(Path(folder) / WEIGHTS, f"is not what {CONFIGURATION} names")
     try:
         box = spaces.Box(arrays["space/low"], arrays["space/high"], dtype=np.float32)
@@ -194,7 +231,7 @@ def load_policy(folder: str | os.PathLike[str], *, deterministic: bool = True) -
             document["network"],
             document["settings"],
             box,
-            spaces.Discrete(document["num_actions"]),
+            _action_space(document["num_actions"], arrays),
         )
         prefix = "network/"
         state = {
@@ -203,7 +240,7 @@ def load_policy(folder: str | os.PathLike[str], *, deterministic: bool = True) -
             if key.startswith(prefix)
         }
         network.load_state_dict(state)
-    except (KeyError, RuntimeError, TypeError, AssertionError) as error:
+    except (KeyError, RuntimeError, TypeError, ValueError, AssertionError) as error:
         raise FileFormatError(path, f"does not describe the weights: {error}") from error
     return SavedPolicy(
         network,
@@ -216,20 +253,22 @@ def load_policy(folder: str | os.PathLike[str], *, deterministic: bool = True) -
     )
 
 
-def _read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
-    try:
-        content = io.BytesIO(path.read_bytes())
-        if not zipfile.is_zipfile(content):
-            raise FileFormatError(path, "is not an archive of arrays (.npz)")
-        content.seek(0)
-        with np.load(content, allow_pickle=False) as archive:
-            return {key: archive[key] for key in archive.files}
-    except FileFormatError:
-        raise
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError) as error:
-        raise FileFormatError(path, f"cannot be read: {error}") from error
+def _batch(observations: Observations) -> torch.Tensor:
+    if torch.get_num_threads() != 1:
+        torch.set_num_threads(1)
+    return torch.as_tensor(np.asarray(observations, dtype=np.float32))
 
 
-def _hash(arrays: Mapping[str, npt.NDArray[Any]]) -> str:
-    names = np.frombuffer("\n".join(sorted(arrays)).encode(), dtype=np.uint8)
-    return hash_arrays(names, *(arrays[key] for key in sorted(arrays)))
+def _counts(space: spaces.Space[Any]) -> int | list[int] | None:
+    """Options of a choice, of several choices, or None for real numbers; as the file has it."""
+    if isinstance(space, spaces.Discrete):
+        return int(space.n)
+    if isinstance(space, spaces.MultiDiscrete):
+        return [int(count) for count in space.nvec]
+    return None
+
+
+def _action_space(counts: Any, arrays: Mapping[str, npt.NDArray[Any]]) -> spaces.Space[Any]:
+    if counts is None:
+        return spaces.Box(arrays["action/low"], arrays["action/high"], dtype=np.float32)
+    return spaces.MultiDiscrete(counts) if isinstance(counts, list) else spaces.Discrete(counts)

@@ -20,7 +20,7 @@ def mean_return(policy: SavedPolicy, envs: VectorEnvAdapter, seed: int) -> float
     observations: Any = envs.reset()
     policy.reset(envs.num_envs, seed)
     returns = np.full(envs.num_envs, np.nan)
-    masked = envs.has_attr("action_masks")
+    masked = envs.has_masks
     while np.isnan(returns).any():
         masks = envs.action_masks() if masked else None
         observations, _, dones, infos = envs.step(policy.act(observations, masks, None))

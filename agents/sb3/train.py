@@ -18,6 +18,8 @@ from chipgym.agents.sb3.callbacks import CurveRecorder, Record
 from chipgym.agents.sb3.models import (
     ALGORITHMS,
     MASKABLE,
+    ON_POLICY,
+    check_action_space,
     network_arguments,
     network_class,
     schedule_of,
@@ -81,7 +83,9 @@ def train_agent(
     Parameters
     ----------
     algorithm : str
-        ``maskable_ppo``, ``ppo``, ``a2c`` or ``dqn``.
+        ``maskable_ppo``, ``ppo``, ``a2c``, ``dqn`` or ``sac``. All but ``sac`` choose among
+        options: one (`Discrete`) or, except ``dqn``, several at once (`MultiDiscrete`); ``ppo``,
+        ``a2c`` and ``sac`` set real numbers (`Box`).
     env_factory : callable
         Given the number of copies, returns a Gymnasium vector environment in autoreset mode
         SAME_STEP or DISABLED. It is closed at the end.
@@ -132,6 +136,7 @@ def train_agent(
 
     envs = make_envs(copies)
     try:
+        check_action_space(algorithm, envs.action_space)
         if kind == "pair":
             settings["layout"] = _layout_of(envs)
         model = _build(algorithm, kind, settings, values, envs, seed, tensorboard)
@@ -151,7 +156,8 @@ def train_agent(
             every = max(total_steps // 10, 1)
             keeper = BestKeeper(policy, lambda: make_envs(contenders), every, seed + SELECTION)
             callbacks.append(keeper)
-        _learn(model, total_steps, callbacks)
+        options = {"use_masking": envs.has_masks} if algorithm in MASKABLE else {}
+        _learn(model, total_steps, callbacks, options)
     finally:
         envs.close()
     model.policy.set_training_mode(False)
@@ -181,7 +187,7 @@ def _build(
     for key in SCHEDULED:
         if key in arguments:
             arguments[key] = schedule_of(arguments[key])
-    if "n_steps" in arguments and "batch_size" in arguments:
+    if algorithm in ON_POLICY and "n_steps" in arguments and "batch_size" in arguments:
         # A batch cannot hold more than a rollout, and with few copies a rollout may be short.
         rollout = arguments["n_steps"] * envs.num_envs
         arguments["batch_size"] = min(arguments["batch_size"], rollout)
@@ -205,7 +211,9 @@ def _build(
     return model
 
 
-def _learn(model: Any, total_steps: int, callbacks: list[BaseCallback]) -> None:
+def _learn(
+    model: Any, total_steps: int, callbacks: list[BaseCallback], options: Mapping[str, Any]
+) -> None:
     """Train; where that fails because the weights are no numbers any more, say so.
 
     Raises
@@ -214,7 +222,7 @@ def _learn(model: Any, total_steps: int, callbacks: list[BaseCallback]) -> None:
         The training diverged.
     """
     try:
-        model.learn(total_steps, callback=callbacks)
+        model.learn(total_steps, callback=callbacks, **options)
     except ValueError as error:
         if all(bool(torch.isfinite(weights).all()) for weights in model.policy.parameters()):
             raise

@@ -27,6 +27,7 @@ COMMANDS = {
         "Run a suite: agents x tasks x seeds, ranking and report.",
     ),
     "report": ("report:report", "Write the report of a finished run again."),
+    "reproduce": ("reproduce:reproduce", "Repeat a published experiment."),
     "validate": ("validate:validate", "Compare a simulator with reference results."),
     "throughput": ("throughput:throughput", "Measure simulators, environments and agents."),
     "leaderboard": ("leaderboard:leaderboard", "Submit, verify and build leaderboards."),

@@ -15,7 +15,7 @@ from multiprocessing.context import SpawnProcess
 
 from chipgym.experiments.jobs import Job, JobOutcome, Progress, ProgressCallback, execute_job
 
-__all__ = ["ProcessExecutor"]
+__all__ = ["ProcessExecutor", "one_thread"]
 
 MAX_ATTEMPTS = 3
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -124,14 +124,14 @@ def _start_worker() -> _Worker:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(theirs,), daemon=False)
-    with _one_thread():
+    with one_thread():
         process.start()
     theirs.close()
     return _Worker(process, ours)
 
 
 @contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """Let a process that starts now compute in one thread: workers share the cores between them."""
     before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))

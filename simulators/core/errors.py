@@ -11,6 +11,7 @@ __all__ = [
     "FileFormatError",
     "InvalidDescriptionError",
     "InvalidValueError",
+    "MissingLibraryError",
     "SimulationError",
     "UnknownNameError",
     "check_range",
@@ -43,6 +44,27 @@ class InvalidValueError(ChipGymError):
 
     def __reduce__(self) -> tuple[type, tuple[Any, ...]]:
         return type(self), (self.field, self.value, self.allowed)
+
+
+class MissingLibraryError(ChipGymError):
+    """An optional library is not installed.
+
+    Parameters
+    ----------
+    user : str
+        What needs it.
+    library, extra : str
+        The library, and the optional dependency group of ChipGym that brings it.
+    """
+
+    def __init__(self, user: str, library: str, extra: str) -> None:
+        self.user = user
+        self.library = library
+        self.extra = extra
+        super().__init__(f"{user} needs {library}: pip install 'chipgym[{extra}]'")
+
+    def __reduce__(self) -> tuple[type, tuple[Any, ...]]:
+        return type(self), (self.user, self.library, self.extra)
 
 
 class InvalidDescriptionError(InvalidValueError):

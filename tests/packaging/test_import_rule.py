@@ -47,6 +47,7 @@ RULES = {
             "stable_baselines3",
             "sb3_contrib",
         ),
+        lazy_external=("optuna", "cmaes", "scipy"),
     ),
     "experiments": Rule(
         internal=FOLDERS,

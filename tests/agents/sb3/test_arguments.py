@@ -7,16 +7,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from chipgym.agents.core.hyperparameters import algorithms, load_hyperparameters
+from chipgym.agents.core.hyperparameters import FOLDER, load_hyperparameters
 from chipgym.agents.sb3.arguments import check_hyperparameters
+from chipgym.agents.sb3.models import ALGORITHMS
 from chipgym.agents.sb3.train import train_agent
 from chipgym.simulators.core.errors import InvalidValueError, SimulationError, UnknownNameError
 
 
-@pytest.mark.parametrize("algorithm", algorithms())
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_the_shipped_ones_pass(algorithm: str) -> None:
-    check_hyperparameters(algorithm, load_hyperparameters(algorithm).values)
+    document = yaml.safe_load((FOLDER / f"{algorithm}.yaml").read_text())
+    for environment, scenarios in document.items():
+        for scenario in scenarios:
+            found = load_hyperparameters(algorithm, environment, scenario)
+            check_hyperparameters(algorithm, found.values)
 
 
 @pytest.mark.parametrize(
@@ -43,6 +49,23 @@ def test_wrong_values_are_named(name: str, value: Any, allowed: str) -> None:
     with pytest.raises(InvalidValueError, match=allowed) as caught:
         check_hyperparameters("maskable_ppo", {name: value})
     assert caught.value.field == name
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("ent_coef", "auto"), ("ent_coef", "auto_0.1"), ("ent_coef", 0.2), ("target_entropy", -3.0)],
+)
+def test_sac_finds_its_entropy_or_is_given_it(name: str, value: Any) -> None:
+    check_hyperparameters("sac", {name: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("ent_coef", "auto_x"), ("ent_coef", "auto_0"), ("ent_coef", -1), ("target_entropy", "low")],
+)
+def test_wrong_entropies_are_named(name: str, value: Any) -> None:
+    with pytest.raises(InvalidValueError, match="auto, or a number"):
+        check_hyperparameters("sac", {name: value})
 
 
 def test_unknown_names_are_named() -> None:

@@ -1,0 +1,1 @@
+"""PPO for many agents: independent learners, shared parameters, and MAPPO's central critic."""

@@ -1,0 +1,1 @@
+"""Studies that repeat published experiments, one package each."""

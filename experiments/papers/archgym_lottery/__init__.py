@@ -1,0 +1,1 @@
+"""The hyperparameter lottery of search algorithms on memory controllers."""

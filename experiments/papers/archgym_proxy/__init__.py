@@ -1,0 +1,1 @@
+"""Proxy cost models of memory controllers, trained on what searches have logged."""

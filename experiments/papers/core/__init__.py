@@ -1,0 +1,1 @@
+"""What every study needs: tasks that resume, tables, the menu of studies."""

@@ -1,0 +1,1 @@
+"""ArchGym's DRAM design space, enumerated."""

@@ -1,0 +1,1 @@
+"""Several agents against one on the knobs of a memory controller."""
