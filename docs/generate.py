@@ -28,6 +28,14 @@ PRESETS = {
         "chipgym.envs.dram_tuning.presets",
         ("device", "knobs", "objective", "budget"),
     ),
+    "chipgym/DramRuntime": (
+        "chipgym.envs.dram_tuning.runtime_presets",
+        ("device", "num_requests", "objective"),
+    ),
+    "chipgym/DramCommand": (
+        "chipgym.envs.dram_tuning.command_presets",
+        ("device", "num_requests", "entries", "objective"),
+    ),
 }
 
 
@@ -172,7 +180,8 @@ def promote(doc: str) -> str:
 
 def scenario_table(env_id: str) -> str:
     """Table of a family's scenarios."""
-    module, facts = next(entry for start, entry in PRESETS.items() if env_id.startswith(start))
+    known = [start for start in PRESETS if env_id.startswith(start)]
+    module, facts = PRESETS[max(known, key=len)]
     scenarios = importlib.import_module(module).SCENARIOS
     rows = [
         [f"`{name}`", scenario.description, *(getattr(scenario, fact) for fact in facts)]

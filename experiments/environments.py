@@ -18,8 +18,16 @@ __all__ = ["EnvFacts", "env_ids", "instance_hash", "make_env", "probe", "scenari
 FAMILIES = {
     "chipgym/Soc": ("chipgym.simulators.soc", "chipgym.envs.soc_scheduling.presets"),
     "chipgym/Dram": ("chipgym.simulators.dram", "chipgym.envs.dram_tuning.presets"),
+    "chipgym/DramRuntime": (
+        "chipgym.simulators.dram.simulate",
+        "chipgym.envs.dram_tuning.runtime_presets",
+    ),
+    "chipgym/DramCommand": (
+        "chipgym.simulators.dram.simulate",
+        "chipgym.envs.dram_tuning.command_presets",
+    ),
 }
-"""Simulator and presets of each family, by the prefix of its environment ids."""
+"""Simulator and presets of each family, by the longest prefix of its environment ids."""
 
 
 @dataclass(frozen=True)
@@ -61,11 +69,17 @@ def env_ids() -> list[str]:
 
 def scenarios(env_id: str) -> dict[str, str]:
     """Scenarios of an environment with their one-line descriptions."""
-    for prefix, (_, presets) in FAMILIES.items():
-        if env_id.startswith(prefix):
-            table = importlib.import_module(presets).SCENARIOS
-            return {name: str(entry.description) for name, entry in table.items()}
-    return {}
+    family = _family(env_id)
+    if family is None:
+        return {}
+    table = importlib.import_module(family[1]).SCENARIOS
+    return {name: str(entry.description) for name, entry in table.items()}
+
+
+def _family(env_id: str) -> tuple[str, str] | None:
+    """Modules of the simulator and of the presets behind an id."""
+    known = [prefix for prefix in FAMILIES if env_id.startswith(prefix)]
+    return FAMILIES[max(known, key=len)] if known else None
 
 
 def make_env(task: TaskSpec, split: str | None = None, **kwargs: Any) -> gymnasium.Env[Any, Any]:
@@ -157,7 +171,7 @@ def _simulator_version(env_id: str, base: Any) -> str:
     version = getattr(base, "simulator_version", None)
     if version is not None:
         return str(version)
-    for prefix, (simulator, _) in FAMILIES.items():
-        if env_id.startswith(prefix):
-            return str(getattr(importlib.import_module(simulator), "SIMULATOR_VERSION", "0"))
-    return "0"
+    family = _family(env_id)
+    if family is None:
+        return "0"
+    return str(getattr(importlib.import_module(family[0]), "SIMULATOR_VERSION", "0"))

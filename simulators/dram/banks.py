@@ -89,7 +89,7 @@ def _choose(k: Any, s: Any, tr: Any, rq: Any, bank: int) -> int:
         request = s[bank + B_CURRENT]
     if row < 0:
         return ACT
-    if tr[request * TRACE_WORDS + T_ROW] != row and k[K_PAGE] != CLOSED:
+    if tr[request * TRACE_WORDS + T_ROW] != row:
         return PRE
     return _column_command(k, s, tr, rq, bank, tr[request * TRACE_WORDS + T_COLUMN] & 1)
 

@@ -61,7 +61,7 @@ from chipgym.simulators.dram.refresh_sets import refresh_set
 from chipgym.simulators.dram.requests import finish_request
 from chipgym.simulators.dram.timing import TABLE
 
-__all__ = ["first_bank", "issue_due"]
+__all__ = ["constrain", "first_bank", "issue_due"]
 
 
 @merged
@@ -78,7 +78,7 @@ def _relax(s: Any, row: int, k: Any, rules: int, t: int) -> None:
 
 
 @merged
-def _constrain(k: Any, s: Any, rank: int, bank: int, command: int, t: int) -> None:
+def constrain(k: Any, s: Any, rank: int, bank: int, command: int, t: int) -> None:
     """Let a command constrain what may follow."""
     s[S_BUS] = t + 1
     offset = command * TABLE
@@ -123,7 +123,7 @@ def _issue(
         update_rank_banks(k, s, first, command)
     update_refresh(k, s, rank, command, t)
     update_power_down(k, s, rank, command)
-    _constrain(k, s, rank, bank, command, t)
+    constrain(k, s, rank, bank, command, t)
     count_power(k, s, rank, first, bank, command, t + k[K_THINK_FW] + k[K_PHY_FW])
     s[S_COUNTS + command] += 1
     if RD <= command <= WRA:

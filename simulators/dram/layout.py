@@ -45,6 +45,8 @@ OLDEST, STRICT = range(2)
 IN_ORDER, REORDER = range(2)
 SIMPLE, ARBITER_FIFO, ARBITER_REORDER = range(3)
 NO_REFRESH, ALL_BANK, PER_BANK, SAME_BANK = range(4)
+# Power-down that was switched off in mid-run: ranks that sleep are woken, none goes to sleep.
+WAKING = 2
 
 # State: pending invocations of the controller (instants), each kind one.
 S_BEGIN, S_END, S_DATA, S_WAKE = range(4)

@@ -63,7 +63,7 @@ from chipgym.simulators.dram.layout import (
     S_BANK_ROWS,
 )
 
-__all__ = ["close_power", "count_power", "end_of_power", "fill_power"]
+__all__ = ["close_power", "count_power", "end_of_power", "fill_power", "power_until"]
 
 # Kinds of background cycles, in this order from E_CYCLES on: banks active, all precharged, active
 # and precharged power-down, self-refresh, and the refresh at its start while powered down (active
@@ -277,3 +277,18 @@ def _close_rank(k: Any, s: Any, rank: int, end: int) -> None:
         _spend(s, rank, ACTIVE, end - s[rank + E_ACTIVE_FROM])
     else:
         _spend(s, rank, PRECHARGED, end - s[rank + E_IDLE_FROM])
+
+
+@kernel
+def power_until(k: Any, s: Any, now: int) -> None:
+    """Close the open intervals of a copied state at a cycle before which everything is known.
+
+    The counters then never exceed those of any later cycle, nor those of the end.
+    """
+    for r in range(k[K_RANKS]):
+        first = s[S_BANK_ROWS] + r * k[K_BANKS_PER_RANK] * ROW
+        _flush(k, s, RANK_ROWS + r * ROW, first, now - 1)
+    end = 0
+    for r in range(k[K_RANKS]):
+        end = max(end, s[RANK_ROWS + r * ROW + E_END])
+    fill_power(k, s, min(end, now - 1))

@@ -50,6 +50,7 @@ from chipgym.simulators.dram.layout import (
     R_TRIGGER,
     ROW,
     S_BUS,
+    WAKING,
 )
 from chipgym.simulators.dram.refresh_sets import (
     PULLED_IN,
@@ -120,7 +121,7 @@ def _refresh_command(k: Any, s: Any, rank: int, first: int, t: int) -> int:
         s[rank + R_REF_STATE] = REGULAR
         s[rank + R_TRIGGER] += k[K_REFI]
         return NOP
-    if s[rank + R_FLEX] == k[K_POSTPONED]:
+    if s[rank + R_FLEX] >= k[K_POSTPONED]:  # above it after a change of the settings
         _block(k, s, first)
     elif _any_busy(k, s, first):
         s[rank + R_FLEX] += 1
@@ -196,13 +197,13 @@ def _refreshed(k: Any, s: Any, rank: int, t: int) -> None:
         s[rank + R_FLEX] -= 1
     else:
         s[rank + R_REF_STATE] = PULLED_IN
-    if s[rank + R_FLEX] == -k[K_PULLEDIN]:
+    if s[rank + R_FLEX] <= -k[K_PULLEDIN]:
         s[rank + R_REF_STATE] = REGULAR
         s[rank + R_TRIGGER] += k[K_REFI]
 
 
 @merged
-def _power_down_command(s: Any, rank: int) -> int:
+def _power_down_command(k: Any, s: Any, rank: int) -> int:
     if s[rank + R_PDN_EXIT]:
         state = s[rank + R_PDN_STATE]
         if state == ACTIVE_PDN:
@@ -210,6 +211,8 @@ def _power_down_command(s: Any, rank: int) -> int:
         if state == PRECHARGE_PDN:
             return PDXP
         return SREFEX if state == SELF_REFRESH else REF
+    if k[K_POWER_DOWN] == WAKING:
+        return NOP
     if s[rank + R_PDN_ENTRY]:
         return PDEA if s[rank + R_OPEN] > 0 else PDEP
     return SREFEN if s[rank + R_PDN_SELF] else NOP
@@ -220,7 +223,7 @@ def evaluate_power_down(k: Any, s: Any, rank: int) -> int:
     """Find the power-down manager's next command; return its time."""
     if k[K_POWER_DOWN] == 0:
         return FAR
-    command = _power_down_command(s, rank)
+    command = _power_down_command(k, s, rank)
     s[rank + R_PDN_CMD] = command
     s[rank + R_PDN_TIME] = FAR if command < 0 else max(s[rank + command], s[S_BUS])
     return s[rank + R_PDN_TIME]

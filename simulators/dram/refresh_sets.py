@@ -103,7 +103,7 @@ def _choose_set(k: Any, s: Any, rank: int, first: int, t: int) -> int:
         s[rank + R_REF_STATE] = REGULAR
         pulled_in = False
     number = _idle_set(k, s, rank, first)
-    if not pulled_in and s[rank + R_FLEX] == k[K_POSTPONED]:
+    if not pulled_in and s[rank + R_FLEX] >= k[K_POSTPONED]:
         if number < 0:
             number = 0
             while (s[rank + R_REF_LEFT] >> number) & 1 == 0:
@@ -174,6 +174,6 @@ def _advance(k: Any, s: Any, rank: int) -> None:
         s[rank + R_FLEX] -= 1
     else:
         s[rank + R_REF_STATE] = PULLED_IN
-    if s[rank + R_FLEX] == -k[K_PULLEDIN]:
+    if s[rank + R_FLEX] <= -k[K_PULLEDIN]:
         s[rank + R_REF_STATE] = REGULAR
         s[rank + R_TRIGGER] += k[K_REFI]

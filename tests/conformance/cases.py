@@ -9,6 +9,7 @@ from typing import Any
 import gymnasium as gym
 
 import chipgym  # noqa: F401  # registers the ids
+from chipgym.envs.dram_tuning import command_presets, runtime_presets
 from chipgym.envs.dram_tuning.presets import SCENARIOS as DRAM_SCENARIOS
 from chipgym.envs.soc_scheduling.presets import SCENARIOS
 from chipgym.simulators.dram.simulate import SIMULATOR_VERSION as DRAM_VERSION
@@ -37,9 +38,19 @@ DRAM_CASES = [
 """Both ids with every scenario."""
 
 
+DRAM_RUN_CASES = [
+    ("chipgym/DramRuntime-v0", {"scenario": scenario, "num_requests": 300})
+    for scenario in runtime_presets.SCENARIOS
+] + [
+    ("chipgym/DramCommand-v0", {"scenario": scenario, "num_requests": 40})
+    for scenario in command_presets.SCENARIOS
+]
+"""The run-time and the per-command form with every scenario, in short episodes."""
+
+
 def golden_cases() -> Iterator[tuple[str, dict[str, Any], str]]:
     """Every golden trajectory: id, arguments, version of the simulator behind it."""
     for env_id, scenario in SOC_CASES:
         yield env_id, {"scenario": scenario}, SIMULATOR_VERSION
-    for env_id, kwargs in DRAM_CASES:
+    for env_id, kwargs in [*DRAM_CASES, *DRAM_RUN_CASES]:
         yield env_id, kwargs, DRAM_VERSION

@@ -1,4 +1,7 @@
-"""Small memories and traces for the DRAM tests."""
+"""Small memories and traces for the DRAM tests, which also import `reference_commands`."""
+
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -7,6 +10,8 @@ from chipgym.simulators.dram.address import build_map, default_map, load_map
 from chipgym.simulators.dram.device import load_device
 from chipgym.simulators.dram.simulate import prepare
 from chipgym.simulators.dram.trace import Trace
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 MAPS = {"ddr3-1600": "ddr3-1600-rbc", "ddr4-2400": "ddr4-2400-bgint"}
 
