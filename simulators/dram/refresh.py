@@ -16,11 +16,13 @@ from chipgym.simulators.dram.commands import (
     PREA,
     RDA,
     REF,
+    REFPB,
     SREFEN,
     SREFEX,
     WRA,
 )
 from chipgym.simulators.dram.layout import (
+    ALL_BANK,
     B_BLOCKED,
     B_CMD,
     B_CURRENT,
@@ -49,6 +51,12 @@ from chipgym.simulators.dram.layout import (
     ROW,
     S_BUS,
 )
+from chipgym.simulators.dram.refresh_sets import (
+    PULLED_IN,
+    REGULAR,
+    evaluate_set_refresh,
+    start_round,
+)
 
 __all__ = [
     "evaluate_power_down",
@@ -57,7 +65,6 @@ __all__ = [
     "update_refresh",
 ]
 
-REGULAR, PULLED_IN = range(2)
 IDLE, ACTIVE_PDN, PRECHARGE_PDN, SELF_REFRESH, EXTRA_REFRESH = range(5)
 
 
@@ -127,6 +134,8 @@ def _evaluate_due(k: Any, s: Any, rank: int, first: int, t: int) -> int:
     _interrupt(s, rank)
     if s[rank + R_REF_SLEEPS]:
         return FAR
+    if k[K_REFRESH] != ALL_BANK:
+        return evaluate_set_refresh(k, s, rank, first, t)
     command = _refresh_command(k, s, rank, first, t)
     s[rank + R_REF_CMD] = command
     if command < 0:
@@ -181,6 +190,7 @@ def _refreshed(k: Any, s: Any, rank: int, t: int) -> None:
         s[rank + R_REF_STATE] = REGULAR
         s[rank + R_TRIGGER] = t + k[K_REFI]
         s[rank + R_REF_SLEEPS] = 0
+        start_round(k, s, rank)
         return
     if s[rank + R_REF_STATE] == PULLED_IN:
         s[rank + R_FLEX] -= 1
@@ -241,3 +251,5 @@ def update_power_down(k: Any, s: Any, rank: int, command: int) -> None:
         s[rank + R_PDN_SELF] = 0
     elif command == SREFEX:
         s[rank + R_PDN_STATE] = EXTRA_REFRESH
+    elif command >= REFPB and s[rank + R_PDN_IDLE]:
+        s[rank + R_PDN_ENTRY] = 1
