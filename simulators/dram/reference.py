@@ -74,10 +74,10 @@ class Simulation:
         self.events: list[tuple[Instant, int, Callable[..., None], tuple[Any, ...]]] = []
         self.numbers = itertools.count()
         self.pending: dict[str, Instant] = {"start": (0, 0)}
-        self.requests = _requests(workload)
         self.controller = Controller(
             self.device, config, self.delays, self._end_request, self._begin_response, self._arm
         )
+        self.requests = _requests(workload, [bank.place for bank in self.controller.banks])
         self.player = Player(self.requests, self)
         self.arbiter = self._build_arbiter(config)
         self.player.arbiter = self.arbiter
@@ -167,15 +167,15 @@ class Simulation:
         )
 
 
-def _requests(workload: Workload) -> list[Request]:
+def _requests(workload: Workload, banks: list[Place]) -> list[Request]:
     device, trace = workload.memory.device, workload.trace
     aligned = trace.address & ~np.int64(device.burst_bytes - 1)
     place = workload.memory.address_map.decode(trace.address, device)
-    columns = (trace.cycle, aligned, trace.is_write, place.rank, place.group, place.bank)
-    rows = zip(*(column.tolist() for column in (*columns, place.row, place.column)), strict=True)
+    columns = (trace.cycle, aligned, trace.is_write, place.bank, place.row, place.column)
+    rows = zip(*(column.tolist() for column in columns), strict=True)
     return [
-        Request(index, cycle, address, is_write, Place(rank, group, bank), row, column)
-        for index, (cycle, address, is_write, rank, group, bank, row, column) in enumerate(rows)
+        Request(index, cycle, address, is_write, banks[bank], row, column)
+        for index, (cycle, address, is_write, bank, row, column) in enumerate(rows)
     ]
 
 

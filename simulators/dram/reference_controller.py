@@ -306,10 +306,8 @@ class Controller:
 
 def _bank_places(device: Device) -> list[Place]:
     return [
-        Place(rank, group, bank + device.banks_per_group * (group + device.bank_groups * rank))
-        for rank in range(device.ranks)
-        for group in range(device.bank_groups)
-        for bank in range(device.banks_per_group)
+        Place(bank // device.banks_per_rank, bank // device.banks_per_group, bank)
+        for bank in range(device.banks)
     ]
 
 

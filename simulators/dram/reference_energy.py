@@ -42,6 +42,7 @@ class _Rank:
     precharged_from: int = 0
     asleep: str | None = None
     asleep_from: int = 0
+    end: int = 0
 
     def add(self, kind: str, cycles: int) -> None:
         self.cycles[kind] += max(0, cycles)
@@ -49,6 +50,8 @@ class _Rank:
 
 def energy_and_power(device: Device, issues: list[Issue], delay: int) -> tuple[float, float]:
     """Return energy in pJ and mean power in mW.
+
+    The power model ends with the last command of the rank that ends last.
 
     Parameters
     ----------
@@ -59,10 +62,11 @@ def energy_and_power(device: Device, issues: list[Issue], delay: int) -> tuple[f
         Cycles from issue to the arrival at the memory.
     """
     log = _logged(device, issues, delay)
-    end = log[-1][0] + _completion(device, log[-1][2]) - 1 if log else 0
     ranks = [_Rank() for _ in range(device.ranks)]
     for time, _, command, rank, bank in log:
         _account(device, ranks[rank], time, command, bank)
+        ranks[rank].end = time + _completion(device, command) - 1
+    end = max(rank_state.end for rank_state in ranks)
     for rank_state in ranks:
         _close(device, rank_state, end)
     energy = device.devices_per_rank * sum(_energy_pj(device, rank_state) for rank_state in ranks)

@@ -80,6 +80,11 @@ class BankMachine(Machine):
             return True
         return self.scheduler.has_further_request(current)
 
+    def block(self) -> None:
+        """Make way for a refresh: propose nothing until it has issued."""
+        self.blocked = True
+        self._no_candidate()
+
     def update(self, command: str) -> None:
         """Follow a command to this bank or its rank."""
         if command == "ACT":
@@ -223,7 +228,7 @@ class RefreshManager(Machine):
             return self._later()
         if forced:
             for bank in self.banks:
-                bank.blocked = True
+                bank.block()
         return self._candidate("PREAB" if self.open_banks else "REFAB", now)
 
     def _early(self, busy: bool, now: int) -> int:

@@ -24,10 +24,7 @@ Rule = tuple[str, str, int]
 
 @dataclass(frozen=True)
 class Place:
-    """A bank of the channel, or a whole rank (group and bank are then -1).
-
-    `group` counts within the rank, `bank` over the channel.
-    """
+    """A bank, or a whole rank (group and bank are then -1); all count over the channel."""
 
     rank: int
     group: int = -1
@@ -49,7 +46,7 @@ class TimingChecker:
         """Note that a command issues."""
         self.bus = now
         self.last[command, RANK, place.rank] = now
-        self.last[command, GROUP, place.rank, place.group] = now
+        self.last[command, GROUP, place.group] = now
         self.last[command, BANK, place.bank] = now
         if command == "ACT":
             self.activates[place.rank] = [*self.activates[place.rank][-3:], now]
@@ -70,7 +67,7 @@ class TimingChecker:
         if scope == BANK:
             keys = [(command, BANK, place.bank)]
         elif scope == GROUP:
-            keys = [(command, GROUP, place.rank, place.group)]
+            keys = [(command, GROUP, place.group)]
         elif scope == RANK:
             keys = [(command, RANK, place.rank)]
         else:
