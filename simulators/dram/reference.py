@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from chipgym.simulators.core.errors import SimulationError
+from chipgym.simulators.core.errors import InvalidValueError, SimulationError
 from chipgym.simulators.dram.commands import COMMANDS
 from chipgym.simulators.dram.config import ControllerConfig
 from chipgym.simulators.dram.engine import Workload
@@ -54,10 +54,19 @@ def simulate_reference(workload: Workload, config: ControllerConfig | None = Non
 
     Raises
     ------
+    InvalidValueError
+        The device or the refresh policy is none of those modelled: DDR3 and DDR4, AllBank.
     SimulationError
         The configuration makes no progress on the trace.
     """
-    simulation = Simulation(workload, config or ControllerConfig())
+    config = config or ControllerConfig()
+    for field, value, modelled in (
+        ("standard", workload.memory.device.standard, ("DDR3", "DDR4")),
+        ("refresh_policy", config.refresh_policy, ("AllBank", "NoRefresh")),
+    ):
+        if value not in modelled:
+            raise InvalidValueError(field, value, f"{modelled[0]} or {modelled[1]} (reference)")
+    simulation = Simulation(workload, config)
     simulation.run()
     return simulation.result()
 
