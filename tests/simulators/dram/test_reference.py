@@ -32,7 +32,6 @@ EXACT = (
     "bandwidth_percent",
     "busy_bandwidth_percent",
     "counts",
-    "invocations",
 )
 GAPS = np.array([0, 1, 3, 20, 400, 9000])
 
