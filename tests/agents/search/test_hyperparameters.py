@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from dataclasses import asdict, fields
 from typing import Any
@@ -21,6 +22,7 @@ from chipgym.agents.search.registry import (
 )
 from chipgym.simulators.core.errors import InvalidValueError, UnknownNameError
 
+LIBRARIES = ("bayesian", "tpe", "cma-es")
 SPACE = spaces.MultiDiscrete([4, 4])
 
 
@@ -47,6 +49,13 @@ def test_all_values_of_the_grid_are_allowed(name: str) -> None:
         for value in values:
             searcher: Any = make_searcher(name, SPACE, 0, **{field: value})
             assert getattr(searcher.settings, field) == value
+
+
+@pytest.mark.parametrize("name", searcher_names())
+def test_the_grid_combines_freely(name: str) -> None:
+    grid = hyperparameter_grid(name)
+    for values in itertools.product(*grid.values()) if name not in LIBRARIES else ():
+        make_searcher(name, SPACE, 0, **dict(zip(grid, values, strict=True)))
 
 
 @pytest.mark.parametrize(
