@@ -180,6 +180,22 @@ def test_records_of_another_search_and_damaged_ones_are_refused(tmp_path: Path) 
         read_search(tmp_path / "absent.jsonl")
 
 
+def test_vectors_for_searchers_of_several_objectives(tmp_path: Path) -> None:
+    env = gymnasium.make(DESIGN)
+    path = tmp_path / "run.jsonl"
+    searcher: Any = make_searcher("nsga2", env.action_space, 0)
+    run = run_search(env, searcher, 60, instance=0, seed=0, score="vector", record=path)
+    assert read_search(path) == run
+    told = {step.vector for step in run.steps if step.vector is not None}
+    assert {scores for _, scores in searcher.front} <= told
+    assert len(searcher.front) > 1
+    assert run.best is not None
+    assert run.best.vector == max(told)
+    bare = gymnasium.make(DESIGN, vectors=False)
+    with pytest.raises(InvalidValueError, match="reward_vector"):
+        run_search(bare, Asked([[1] * 6]), 3, instance=0, seed=0, score="vector")
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [({"budget": 0}, "budget"), ({"max_asks": 0}, "max_asks"), ({"score": "cost"}, "score")],

@@ -38,6 +38,7 @@ def scores(name: str, problem: str, budget: int, seeds: Any, **kwargs: Any) -> A
                 "regularised-evolution",
                 "ant-colony",
                 "cma-es",
+                "nsga2",
             ),
             ("distance", "coupled", "sphere"),
             (150,),

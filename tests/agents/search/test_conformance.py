@@ -21,6 +21,7 @@ QUICK: dict[str, dict[str, Any]] = {
     "bayesian": {"startup": 4},
     "tpe": {"startup": 4},
     "genetic": {"population": 4},
+    "nsga2": {"population": 4},
     "regularised-evolution": {"population": 4, "sample": 2},
     "ant-colony": {"ants": 3},
     "cma-es": {"population": 4},

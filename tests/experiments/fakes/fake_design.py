@@ -27,8 +27,8 @@ class DesignEnv(gymnasium.Env[np.ndarray, np.ndarray]):
     num_instances = 20
     simulations = 0
 
-    def __init__(self, split: str = "train", steps: int = 1, keyed: bool = True) -> None:
-        self.split, self.steps, self.keyed = split, steps, keyed
+    def __init__(self, split: str = "train", steps: int = 1, vectors: bool = True) -> None:
+        self.split, self.steps, self.vectors = split, steps, vectors
         self.observation_space = gymnasium.spaces.Box(0.0, 1.0, (1,), np.float32)
         self.action_space = gymnasium.spaces.MultiDiscrete(SIZES)
 
@@ -53,9 +53,11 @@ class DesignEnv(gymnasium.Env[np.ndarray, np.ndarray]):
             raise SimulationError("stuck")
         gaps = np.abs(action - self.target)[:-1] / (SIZES - 1)[:-1]
         metrics = {"energy_pj": 1.0 + 9.0 * float(gaps.sum()), "area": float("nan")}
-        info = {"evaluations": 1, "metrics": metrics}
-        if self.keyed:
-            info["design_key"] = "-".join(map(str, action[:-1]))
+        vector = (-metrics["energy_pj"], float(action[0]))
+        info: dict[str, Any] = {"evaluations": 1, "metrics": metrics}
+        if self.vectors:
+            info["reward_vector"] = np.array(vector)
+        info["design_key"] = "-".join(map(str, action[:-1]))
         ended = self.taken == self.steps
         return np.zeros(1, np.float32), -metrics["energy_pj"] / 10.0, ended, False, info
 
