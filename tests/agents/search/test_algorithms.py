@@ -45,8 +45,8 @@ def scores(name: str, problem: str, budget: int, seeds: Any, **kwargs: Any) -> A
             (SEEDS,),
         ),
         *itertools.product(("tpe",), ("distance", "coupled", "sphere"), (80,), (range(4),)),
-        ("bayesian", "distance", 25, range(3)),
-        ("bayesian", "sphere", 20, range(3)),
+        ("bayesian", "distance", 20, range(3)),
+        ("bayesian", "sphere", 18, range(2)),
     ],
 )
 def test_it_beats_random_search(name: str, problem: str, budget: int, seeds: Any) -> None:

@@ -112,7 +112,14 @@ def test_unknown_names_get_a_suggestion() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "module"), [("tpe", "optuna"), ("bayesian", "optuna"), ("cma-es", "cmaes")]
+    ("name", "module"),
+    [
+        ("tpe", "optuna"),
+        ("bayesian", "optuna"),
+        ("bayesian", "scipy"),
+        ("bayesian", "greenlet"),
+        ("cma-es", "cmaes"),
+    ],
 )
 def test_missing_libraries_name_the_extra(
     monkeypatch: pytest.MonkeyPatch, name: str, module: str
