@@ -15,11 +15,13 @@ from gymnasium import spaces
 from chipgym.agents.search.registry import make_searcher
 from chipgym.experiments.environments import make_env, probe
 from chipgym.experiments.evaluation import evaluate
+from chipgym.experiments.executors import make_executor
 from chipgym.experiments.policies import build_policy
 from chipgym.experiments.references import measure_references
+from chipgym.experiments.runner import plan_suite, run_suite
 from chipgym.experiments.search import run_search
 from chipgym.experiments.search_record import SearchRun, read_search
-from chipgym.experiments.suite import TaskSpec
+from chipgym.experiments.suite import Suite, TaskSpec
 from chipgym.simulators.core.errors import FileFormatError, InvalidValueError, UnknownNameError
 
 DESIGN = "fake_design:fakes/Design-v0"
@@ -253,3 +255,29 @@ def test_references_of_a_design_task_are_averaged_over_seeds() -> None:
         assert entry.reference < entry.random - 5 * entry.random_standard_error
     assert measure_references(task, probe(task), "a test") == references
     assert references.score(0, references.instances[0].reference) == pytest.approx(1)
+
+
+def test_a_suite_makes_the_references_of_a_design_task(tmp_path: Path) -> None:
+    document = {
+        "name": "designs",
+        "tasks": [{"env": SAFE, "instances": 2}],
+        "agents": [
+            {"name": "random", "policy": "random-search-1", "seeds": 3},
+            {"name": "search", "policy": "random-search-30", "seeds": 3},
+        ],
+        "seeds": [0, 1, 2],
+    }
+    plan = plan_suite(Suite.parse(document), tmp_path)
+    run = run_suite(plan, make_executor("serial", 1))
+    (references,) = run.references.values()
+    made = measure_references(plan.suite.tasks[0], probe(plan.suite.tasks[0]), references.command)
+    assert references == made
+    means = {
+        name: np.mean([made.score(r.instance, r.metrics["energy_pj"] or 0) for r in records])
+        for name in ("random", "search")
+        for records in [
+            [r for result in run.results if result.agent == name for r in result.records]
+        ]
+    }
+    assert abs(means["random"]) < 0.5
+    assert 0.5 < means["search"] < 1.1
