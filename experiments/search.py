@@ -20,6 +20,7 @@ import gymnasium
 
 from chipgym.agents.core.searcher import Searcher
 from chipgym.agents.search.errors import NoAllowedDesignError, SearchExhaustedError
+from chipgym.experiments.environments import instance_hash
 from chipgym.experiments.evaluation import plain
 from chipgym.experiments.search_record import (
     Ending,
@@ -99,8 +100,10 @@ def run_search(
     evaluator = _Evaluator(env, instance, score)
     head = SearchHead(
         env=env.spec.id if env.spec is not None else type(env.unwrapped).__name__,
+        arguments=_arguments(env),
         instance=instance,
         instance_id=evaluator.instance_id,
+        instance_hash=instance_hash(env),
         simulator_version=str(getattr(env.unwrapped, "simulator_version", "")),
         metric=evaluator.metric,
         lower_is_better=evaluator.lower_is_better,
@@ -247,6 +250,16 @@ def _vector(info: dict[str, Any]) -> tuple[float, ...]:
             "score", "vector", "reward or metric: this environment gives no info['reward_vector']"
         )
     return tuple(float(value) for value in info["reward_vector"])
+
+
+def _arguments(env: gymnasium.Env[Any, Any]) -> dict[str, Any]:
+    """Keyword arguments of an environment as JSON; of objects their hash, or their class."""
+    kwargs = {} if env.spec is None else env.spec.kwargs
+
+    def named(value: Any) -> str:
+        return str(getattr(value, "content_hash", type(value).__name__))
+
+    return dict(json.loads(json.dumps(plain(kwargs), default=named)))
 
 
 def _hyperparameters(searcher: Any) -> dict[str, Any]:

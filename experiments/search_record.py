@@ -36,7 +36,10 @@ class SearchHead(Description):
 
     Attributes
     ----------
-    env, instance, instance_id, simulator_version : str, int, str, str
+    env, arguments : str, dict
+        Id and keyword arguments of the environment.
+    instance, instance_id, instance_hash, simulator_version : int, str, str, str
+        The hash is that of the instance's description, "" where it has none.
     metric, lower_is_better : str, bool
         The environment's primary metric.
     searcher, hyperparameters, seed : str, dict, int
@@ -48,8 +51,10 @@ class SearchHead(Description):
 
     format: Literal[1] = 1
     env: str
+    arguments: dict[str, Any]
     instance: Annotated[int, Field(ge=0)]
     instance_id: str
+    instance_hash: str
     simulator_version: str
     metric: str
     lower_is_better: bool

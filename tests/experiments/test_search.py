@@ -161,6 +161,9 @@ def test_records_of_another_search_and_damaged_ones_are_refused(tmp_path: Path) 
     search(budget=20, record=path)
     with pytest.raises(FileFormatError, match="another search: seed differ"):
         search(budget=20, seed=1, record=path)
+    other = gymnasium.make(DESIGN, vectors=False)
+    with pytest.raises(FileFormatError, match="another search: arguments, searcher"):
+        run_search(other, Asked([]), 20, instance=3, seed=0, record=path)
     lines = path.read_text().splitlines()
     partial = tmp_path / "other.jsonl.partial"
     step = json.loads(lines[1])
