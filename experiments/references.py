@@ -3,6 +3,10 @@
 They anchor the score (see `chipgym.experiments.scoring`), so they are stored with the leaderboards,
 with the version of the simulator and the command that made them. A run whose tasks have no stored
 references makes its own, by the same procedure.
+
+The random policy is averaged over ten seeds, and the reference is one run. Where an environment
+declares ``random-search-N`` as its reference, random is one random design averaged over fifty
+seeds, and the reference is averaged over ten (`chipgym.experiments.random_episodes`).
 """
 
 from __future__ import annotations

@@ -285,6 +285,7 @@ def test_list_as_json(chipgym: Any) -> None:
     names = json.loads(chipgym("list", "--json").out)
     assert "chipgym/SocScheduling-v0" in names["environments"]
     assert "ETF" in names["policies"]
+    assert "genetic" in names["searchers"]
     assert "maskable_ppo" in names["algorithms"]
     assert "quick" in names["suites"]
     assert "six-app-high" in names["scenarios"]
