@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -110,11 +109,11 @@ def make_env(task: TaskSpec, split: str | None = None, **kwargs: Any) -> gymnasi
         ) from error
 
 
-def wrapper_class(task: TaskSpec) -> Callable[[Any], gymnasium.Env[Any, Any]] | None:
+def wrapper_class(task: TaskSpec) -> type[gymnasium.Wrapper[Any, Any, Any, Any]] | None:
     """Class of a task's wrapper, None if it has none."""
     if task.wrapper is None:
         return None
-    found: Callable[[Any], gymnasium.Env[Any, Any]] = import_attribute(
+    found: type[gymnasium.Wrapper[Any, Any, Any, Any]] = import_attribute(
         "wrapper", WRAPPERS[task.wrapper]
     )
     return found

@@ -85,7 +85,7 @@ class JointEnv(gymnasium.Env[dict[str, npt.NDArray[Any]], npt.NDArray[Any]]):
     def __init__(self, parallel: Any) -> None:
         self.parallel = parallel
         self.joint = JointSpaces.of(parallel)
-        self.observation_space = spaces.Dict(
+        self.observation_space: Any = spaces.Dict(
             {
                 agent.name: spaces.Box(-np.inf, np.inf, (agent.observation_size,), np.float32)
                 for agent in self.joint.agents

@@ -183,7 +183,7 @@ def test_bad_settings_are_named() -> None:
 def test_a_diverged_training_is_said_to_be() -> None:
     class Boundless(Climbing):
         def _payoff(self, actions: dict[str, Any]) -> float:
-            return 3e38 * super()._payoff(actions)
+            return 1e37 * super()._payoff(actions)
 
     with pytest.raises(SimulationError, match="the training diverged after"):
         train_agents("ippo", Boundless, 2000, 0, FEW | {"normalize_returns": False}, 2)
