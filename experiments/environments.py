@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import gymnasium
+from gymnasium.vector import VectorWrapper
 
 from chipgym.experiments.policies import import_attribute
 from chipgym.experiments.suite import WRAPPERS, TaskSpec
@@ -21,6 +22,7 @@ __all__ = [
     "make_env",
     "probe",
     "scenarios",
+    "vector_wrapper_class",
     "wrapper_class",
 ]
 
@@ -114,8 +116,17 @@ def wrapper_class(task: TaskSpec) -> type[gymnasium.Wrapper[Any, Any, Any, Any]]
     if task.wrapper is None:
         return None
     found: type[gymnasium.Wrapper[Any, Any, Any, Any]] = import_attribute(
-        "wrapper", WRAPPERS[task.wrapper]
+        "wrapper", WRAPPERS[task.wrapper][0]
     )
+    return found
+
+
+def vector_wrapper_class(task: TaskSpec) -> type[VectorWrapper] | None:
+    """Class of a task's wrapper for native vector environments, None if there is none."""
+    name = None if task.wrapper is None else WRAPPERS[task.wrapper][1]
+    if name is None:
+        return None
+    found: type[VectorWrapper] = import_attribute("wrapper", name)
     return found
 
 

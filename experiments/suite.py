@@ -30,11 +30,16 @@ __all__ = [
     "suite_names",
 ]
 
-WRAPPERS = {
-    "continuous": "chipgym.envs.core.design_wrappers:ContinuousActions",
-    "multiplexed": "chipgym.envs.core.design_wrappers:TimeMultiplexed",
+_DESIGN_WRAPPERS = "chipgym.envs.core.design_wrappers"
+WRAPPERS: dict[str, tuple[str, str | None]] = {
+    "continuous": (
+        f"{_DESIGN_WRAPPERS}:ContinuousActions",
+        f"{_DESIGN_WRAPPERS}:ContinuousVectorActions",
+    ),
+    "multiplexed": (f"{_DESIGN_WRAPPERS}:TimeMultiplexed", None),
 }
-"""Other forms of a task's actions by name: real numbers, and one choice a step."""
+"""Other forms of a task's actions by name (real numbers, one choice a step): the wrapper, and that
+of vector environments where there is one."""
 
 SUITES = Path(__file__).resolve().parent / "suites"
 Name = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[A-Za-z0-9][\w .+()-]*$")]

@@ -15,7 +15,12 @@ from gymnasium.vector import AutoresetMode
 
 from chipgym.agents.core.hyperparameters import algorithms, load_hyperparameters
 from chipgym.agents.multi_agent.arguments import ALGORITHMS as MULTI_AGENT
-from chipgym.experiments.environments import make_env, probe, wrapper_class
+from chipgym.experiments.environments import (
+    make_env,
+    probe,
+    vector_wrapper_class,
+    wrapper_class,
+)
 from chipgym.experiments.evaluation import run_episode
 from chipgym.experiments.parallel import make_env_for, make_parallel_env
 from chipgym.experiments.policies import import_attribute
@@ -96,15 +101,17 @@ def make_vector_env(task: TaskSpec, num_envs: int) -> Any:
     """Make the training environment of a task: native where there is one, otherwise synchronous."""
     make_env(task, split="train").close()  # its errors are the clear ones
     env_id = task.env.rpartition(":")[2]  # its module is imported by now
-    wrapper = wrapper_class(task)
-    if gymnasium.spec(env_id).vector_entry_point is not None and wrapper is None:
-        return gymnasium.make_vec(
+    wrapper, vector_wrapper = wrapper_class(task), vector_wrapper_class(task)
+    native = gymnasium.spec(env_id).vector_entry_point is not None
+    if native and (wrapper is None or vector_wrapper is not None):
+        envs = gymnasium.make_vec(
             env_id,
             num_envs=num_envs,
             vectorization_mode="vector_entry_point",
             autoreset_mode=AutoresetMode.SAME_STEP,
             **task.env_kwargs("train"),
         )
+        return envs if vector_wrapper is None else vector_wrapper(envs)
     return gymnasium.make_vec(
         env_id,
         num_envs=num_envs,

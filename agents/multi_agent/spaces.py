@@ -216,9 +216,7 @@ class JointSpaces:
                 at += agent.mask_size
         return placed
 
-    def flat_actions(
-        self, choices: npt.NDArray[np.int64], reals: FloatArray
-    ) -> npt.NDArray[Any]:
+    def flat_actions(self, choices: npt.NDArray[np.int64], reals: FloatArray) -> npt.NDArray[Any]:
         """Return the agents' actions side by side, in the environment's values.
 
         Parameters
