@@ -157,6 +157,8 @@ def stored_references(task: TaskSpec, simulator_version: str) -> TaskReferences 
 def reference_jobs(root: Path, task: TaskSpec, facts: EnvFacts) -> list[Job]:
     """Build the jobs whose records make a task's references."""
     version = facts.simulator_version
+    # The references of a task in another form of actions are those of the plain one.
+    task = task.without_wrapper()
     return [
         make_job(
             root,
@@ -201,7 +203,7 @@ def build_references(
 
 def measure_references(task: TaskSpec, facts: EnvFacts, command: str) -> TaskReferences:
     """Make a task's references in this process, without keeping the records."""
-    env = make_env(task)
+    env = make_env(task.without_wrapper())
     try:
 
         def records(policy: str, seed: int) -> list[EpisodeRecord]:
