@@ -90,7 +90,7 @@ def run_batch(
 
     def run(task: tuple[Workload, ControllerConfig]) -> dict[str, float] | None:
         try:
-            return result_metrics(simulate(*task), task[0])
+            return result_metrics(simulate(*task))
         except SimulationError:
             return None
 

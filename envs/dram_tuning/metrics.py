@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from chipgym.simulators.dram.commands import COMMANDS
-from chipgym.simulators.dram.engine import Workload
 from chipgym.simulators.dram.result import DramResult
 
 __all__ = ["METRICS", "result_metrics"]
@@ -28,7 +27,7 @@ METRICS: dict[str, str] = {
 """Meaning of each metric of a simulation, by name."""
 
 
-def result_metrics(result: DramResult, workload: Workload) -> dict[str, float]:
+def result_metrics(result: DramResult) -> dict[str, float]:
     """Return the metrics of a simulation.
 
     A request waits in the trace player, unseen by the controller, while the controller accepts no

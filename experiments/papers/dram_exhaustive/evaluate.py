@@ -39,7 +39,7 @@ def evaluate(workload: str, first: int, step: int, version: str) -> list[list[fl
     decoded = archgym_workload(workload)
     rows = []
     for config in archgym_space().configs[first::step]:
-        metrics = result_metrics(simulate(decoded, config), decoded)
+        metrics = result_metrics(simulate(decoded, config))
         rows.append([metrics[name] for name in METRICS])
     if not np.isfinite(rows).all():
         raise ArithmeticError(f"{workload}: a metric is not finite")
