@@ -18,6 +18,7 @@ __all__ = ["EnvFacts", "env_ids", "instance_hash", "make_env", "probe", "scenari
 FAMILIES = {
     "chipgym/Soc": ("chipgym.simulators.soc", "chipgym.envs.soc_scheduling.presets"),
     "chipgym/Dram": ("chipgym.simulators.dram", "chipgym.envs.dram_tuning.presets"),
+    "chipgym/Logic": ("chipgym.simulators.logic", "chipgym.envs.logic_synthesis.presets"),
 }
 """Simulator and presets of each family, by the prefix of its environment ids."""
 

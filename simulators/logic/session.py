@@ -132,6 +132,10 @@ class AbcSession:
         """How often a process was found dead and replaced."""
         return self._steps.restarts + self._others.restarts + self._mapper.restarts
 
+    def holds(self, state: LogicState) -> bool:
+        """Whether a step from this state needs no reading of it."""
+        return self._steps.loaded == state.digest
+
     def close(self) -> None:
         """End the processes and delete their folders; a later call starts them anew."""
         for worker in (self._steps, self._others, self._mapper):
@@ -207,6 +211,7 @@ class AbcSession:
         mapper: str = "nf",
         *,
         buffered: bool = False,
+        required_ps: float | None = None,
     ) -> Mapping:
         """Map a state to a library; the result has no history.
 
@@ -219,6 +224,8 @@ class AbcSession:
             ``"map"`` or ``"nf"``.
         buffered : bool
             Buffer and size the gates before timing.
+        required_ps : float, optional
+            Delay that suffices; only for ``"map"``.
 
         Raises
         ------
@@ -227,7 +234,7 @@ class AbcSession:
         AbcCommandError, AbcTimeoutError, AbcCrashedError
         """
         library = library or _default_library()
-        commands = mapping_commands(mapper, buffered)
+        commands = mapping_commands(mapper, buffered, required_ps)
         worker = self._mapper if mapper == "map" or buffered else self._others
         key = (self.build, state.digest, commands, library.digest)
         if self.cache is not None and (found := self.cache.get(key)) is not None:
