@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+from pathlib import Path
 
 import gymnasium as gym
 import numpy as np
@@ -21,20 +22,17 @@ LIMIT_S = 41.5
 def children():
     """Process ids of the ABCs that this process has started."""
     pids = []
-    for name in os.listdir("/proc"):
-        if not name.isdigit():
-            continue
+    for folder in Path("/proc").glob("[0-9]*"):
         try:
-            with open(f"/proc/{name}/stat") as file:
-                command, _, rest = file.read().rpartition(")")
+            command, _, rest = (folder / "stat").read_text().rpartition(")")
         except OSError:
             continue
         if "abc" in command and int(rest.split()[1]) == os.getpid():
-            pids.append(int(name))
+            pids.append(int(folder.name))
     return set(pids)
 
 
-needs_proc = pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="no /proc")
+needs_proc = pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="no /proc")
 
 
 @needs_proc
