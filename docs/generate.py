@@ -16,13 +16,16 @@ import gymnasium as gym
 
 import chipgym  # noqa: F401  # registers the ids
 from chipgym.envs.core.fields import Column, Field
+from chipgym.experiments.environments import FAMILIES
 from chipgym.experiments.papers.core.registry import STUDIES
 
 ROOT = Path(__file__).parent.parent
 TUTORIAL = ROOT / "examples" / "soc_scheduling_tutorial.py"
 
 # Where the scenarios of an environment's family are.
-PRESETS = {"chipgym/Soc": "chipgym.envs.soc_scheduling.presets"}
+PRESETS = {prefix: presets for prefix, (_, presets) in FAMILIES.items()}
+# What a table of scenarios shows beside name and description, where the family has it.
+SCENARIO_FACTS = ("platform", "num_jobs", "action_set", "steps", "mapper", "objective")
 
 
 def on_files(files: Any, config: Any) -> Any:
@@ -141,9 +144,11 @@ def scenario_table(env_id: str) -> str:
     scenarios = importlib.import_module(module).SCENARIOS
     rows = []
     for name, scenario in scenarios.items():
-        facts = (scenario.platform, scenario.num_jobs, scenario.objective)
-        rows.append([f"`{name}`", scenario.description, *facts])
-    return table(["scenario", "what it is", "platform", "jobs", "objective"], rows)
+        facts = [fact for fact in SCENARIO_FACTS if hasattr(scenario, fact)]
+        values = [getattr(scenario, fact) for fact in facts]
+        rows.append([f"`{name}`", scenario.description, *values])
+    heads = [fact.removeprefix("num_").replace("_", " ") for fact in facts]
+    return table(["scenario", "what it is", *heads], rows)
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

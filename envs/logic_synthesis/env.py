@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import gymnasium as gym
@@ -20,6 +20,7 @@ from chipgym.envs.logic_synthesis.observation import build_layout, observe
 from chipgym.envs.logic_synthesis.point import Point
 from chipgym.envs.logic_synthesis.presets import DEFAULT_SCENARIO, Scenario
 from chipgym.envs.logic_synthesis.problem import LogicProblem, view_problem
+from chipgym.envs.logic_synthesis.reward import expected_return
 from chipgym.envs.logic_synthesis.task import WHERE, build_task, find_scenario
 from chipgym.simulators.core.errors import FileFormatError, InvalidValueError, UnknownNameError
 from chipgym.simulators.logic.aiger import Aig
@@ -169,6 +170,7 @@ class LogicSynthesisEnv(gym.Env[Any, Any]):
         )
         self.objective = self.task.objective
         self.primary_metric = self.task.goal.metric
+        self.one_sided = self.task.goal.one_sided
         self.render_mode = render_mode
         self.sessions = SharedSessions(abc, Limits(command_s=command_limit_s), cache)
         self.generator = InstanceGenerator(self.scenario, self.task, self.sessions, circuit)
@@ -310,6 +312,12 @@ class LogicSynthesisEnv(gym.Env[Any, Any]):
             "commands": len(episode.commands),
             "evaluations": int(episode.ended),
         }
+
+    def expected_return(self, metrics: Mapping[str, float]) -> float:
+        """Return of an episode with these metrics: what the rewards telescope to."""
+        episode = self.episode
+        mapped = [(mark.area, mark.delay_ps) for mark in episode.marks[1:]]
+        return expected_return(self.objective, metrics, episode.instance.baselines, mapped)
 
     def action_masks(self) -> npt.NDArray[np.bool_]:
         """Legal actions, bool, shape (actions,)."""

@@ -12,7 +12,7 @@ Sources: ABC-RL (arXiv 2401.12205), abcRL (Zhu et al., MLCAD 2020), DRiLLS (arXi
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from chipgym.envs.logic_synthesis.point import Baselines, Point
@@ -24,6 +24,7 @@ __all__ = [
     "Step",
     "area_delay_product",
     "drills_reward",
+    "expected_return",
     "lut_qor",
     "ratio",
 ]
@@ -229,3 +230,38 @@ OBJECTIVES: dict[str, Objective] = {
 
 PRIMARY_METRICS: dict[str, str] = {name: goal.metric for name, goal in OBJECTIVES.items()}
 """The metric that ranks methods under each objective."""
+
+
+def expected_return(
+    objective: str,
+    metrics: Mapping[str, float],
+    baselines: Baselines,
+    mapped: Sequence[tuple[float, float]],
+) -> float:
+    """Return of an episode, from its metrics alone: what the rewards telescope to.
+
+    Parameters
+    ----------
+    objective : str
+    metrics : mapping
+        As `metrics.recipe_metrics` gives them.
+    baselines : Baselines
+    mapped : sequence of (float, float)
+        Area and delay after each step; only DRiLLS' table depends on the way.
+    """
+    initial, pace = baselines.initial, baselines.pace
+    if objective == "nodes":
+        return (pace.nodes - metrics["nodes"]) / max(initial.nodes, 1)
+    if objective == "nodes-levels":
+        target, start = pace.nodes * pace.levels, initial.nodes * initial.levels
+        return (target - metrics["nodes_levels_product"]) / max(start, 1)
+    if objective == "log-adp":
+        return -math.log(max(metrics["area_delay_product_vs_initial"], FLOOR**2))
+    if objective == "lut6":
+        return -metrics["lut_qor"]
+    if objective == "drills":
+        before = [(math.inf, math.inf), *mapped]
+        steps = zip(mapped, before, strict=False)
+        return sum(drills_reward(*now, *then, baselines.clock_ps) for now, then in steps)
+    reached = metrics["area_delay_product_vs_resyn2"]
+    return max(-1.0, 1.0 - reached) if objective == "abc-rl" else -reached

@@ -37,7 +37,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     cut_at = None
     asked: list
 
-    def do_GET(self):  # noqa: N802  # the name that http.server calls
+    def do_GET(self):  # the name that http.server calls
         start = 0
         wanted = self.headers.get("Range")
         type(self).asked.append((self.path, wanted))
