@@ -75,7 +75,7 @@ FULL = Effort(
         "cordic-12",
         "sbox-1",
     ),
-    7,
+    15,
     "alu-8",
     20,
     3,
@@ -148,6 +148,8 @@ def _speed_row(speed: CircuitSpeed) -> dict[str, Any]:
         "overhead_ms": _rounded(speed.step_ms - speed.bare_ms),
         "step_over_bare_abc": _rounded(speed.step_over_bare),
         "within_limit": speed.step_ms <= FACTOR * speed.bare_ms + EXTRA_MS,
+        "bare_abc_cpu_ms": _rounded(speed.bare_cpu_ms) if speed.bare_cpu_ms > 0 else None,
+        "step_cpu_ms": _rounded(speed.step_cpu_ms) if speed.step_cpu_ms > 0 else None,
         "cached_step_us": _rounded(speed.cached_us),
         "cached_steps_per_s": _rounded(1e6 / speed.cached_us),
         "replay_ms": _rounded(speed.replay_ms),
@@ -162,10 +164,17 @@ def _summary(speeds: Sequence[CircuitSpeed], document: dict[str, Any]) -> dict[s
         "replay_over_session": _rounded(_geometric_mean([s.replay_over_session for s in speeds])),
         "cached_step_us": _rounded(statistics.median(s.cached_us for s in speeds)),
         "overhead_ms": _rounded(statistics.median(s.step_ms - s.bare_ms for s in speeds)),
+        "step_over_bare_abc_cpu": _cpu_ratio(speeds),
         "within_limit": all(row["within_limit"] for row in document["circuits"]),
         "env_cached_step_us": document["environment"]["cached"]["step_us"],
         "largest_speed_up": max(row["speed_up"] for row in document["workers"]),
     }
+
+
+def _cpu_ratio(speeds: Sequence[CircuitSpeed]) -> float | None:
+    """Return the mean ratio of processor times, which other work on the machine hardly changes."""
+    ratios = [speed.step_cpu_ms / speed.bare_cpu_ms for speed in speeds if speed.bare_cpu_ms > 0]
+    return _rounded(_geometric_mean(ratios)) if len(ratios) == len(speeds) else None
 
 
 def _geometric_mean(values: Sequence[float]) -> float:

@@ -6,12 +6,15 @@ least time of each command counts, as other work on the machine only ever adds t
 
 from __future__ import annotations
 
+import math
 import subprocess
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+import numpy as np
 
 from chipgym.simulators.logic.circuits import Circuit
 from chipgym.simulators.logic.process import AbcProcess
@@ -22,6 +25,7 @@ from chipgym.simulators.logic.simulate import run_recipe
 __all__ = ["CircuitSpeed", "measure_circuit"]
 
 _LIMIT_S = 600.0
+_REPLAY_ROUNDS = 3
 _CACHED_ROUNDS = 20
 
 
@@ -42,6 +46,9 @@ class CircuitSpeed:
         A step whose result is known.
     replay_ms : float
         A step by a new process that replays the prefix.
+    bare_cpu_ms, step_cpu_ms : float
+        Processor time behind `bare_ms` and `step_ms`, of ABC and of this process together: what
+        they would take on a machine without other work. nan where the system does not tell.
     """
 
     circuit: str
@@ -50,6 +57,8 @@ class CircuitSpeed:
     step_ms: float
     cached_us: float
     replay_ms: float
+    bare_cpu_ms: float
+    step_cpu_ms: float
 
     @property
     def steps_per_s(self) -> float:
@@ -78,6 +87,22 @@ def _seconds(action: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
+def _cpu_s(pid: int) -> float:
+    """Processor time so far of an ABC and of this process (Linux; nan elsewhere)."""
+    try:
+        text = Path(f"/proc/{pid}/schedstat").read_text(encoding="ascii")
+    except OSError:
+        return math.nan
+    return int(text.split()[0]) * 1e-9 + time.process_time()
+
+
+def _both(action: Callable[[], object], pid: int) -> tuple[float, float]:
+    """Return wall time and processor time of an action, in seconds."""
+    cpu = _cpu_s(pid)
+    wall = _seconds(action)
+    return wall, _cpu_s(pid) - cpu
+
+
 class _Bench:
     """The methods, side by side, on one recipe."""
 
@@ -92,24 +117,24 @@ class _Bench:
         self.path = executable.path
         self.process = AbcProcess(executable, folder, self.session.limits.start_s)
 
-    def bare(self, index: int) -> float:
+    def bare(self, index: int) -> tuple[float, float]:
         """Time the command by ABC alone, its circuit being in memory already."""
         self.process.request(f"empty; read_aiger {index}.aig", _LIMIT_S)
         line = f"{self.commands[index]}; print_stats"
-        return _seconds(lambda: self.process.request(line, _LIMIT_S))
+        return _both(lambda: self.process.request(line, _LIMIT_S), self.process.pid)
 
-    def step(self, index: int) -> float:
+    def step(self, index: int) -> tuple[float, float]:
         """Time the session's step; it holds the circuit, as in the middle of an episode."""
         state = self.states[index]
         if not self.session.holds(state):
             # Reading the state by a command that leaves it as it is.
             self.session.step(state, "strash")
-        return _seconds(lambda: self.session.step(state, self.commands[index]))
+        return _both(lambda: self.session.step(state, self.commands[index]), self.session.pids[0])
 
     def replay(self, index: int) -> float:
         """Time a new process that repeats the recipe up to this command."""
         recipe = "; ".join(self.commands[: index + 1])
-        call = [self.path, "-s", "-q", f"read_aiger 0.aig; {recipe}; print_stats"]
+        call = [str(self.path), "-s", "-q", f"read_aiger 0.aig; {recipe}; print_stats"]
         return _seconds(
             lambda: subprocess.run(call, cwd=self.folder, capture_output=True, check=True)
         )
@@ -153,22 +178,24 @@ def measure_circuit(
     with TemporaryDirectory(prefix="chipgym-speed-") as folder:
         bench = _Bench(circuit, abc, commands, Path(folder))
         try:
-            rounds: dict[str, list[list[float]]] = {"bare": [], "step": [], "replay": []}
-            for _ in range(repetitions):
-                for name, rows in rounds.items():
-                    # A recipe at a time, so that all find the processor's caches warm.
-                    rows.append([getattr(bench, name)(index) for index in steps])
+            bare, step, replay = [], [], []
+            for turn in range(repetitions):
+                # A recipe at a time, so that all find the processor's caches warm.
+                bare.append([bench.bare(index) for index in steps])
+                step.append([bench.step(index) for index in steps])
+                if turn < _REPLAY_ROUNDS:
+                    replay.append([bench.replay(index) for index in steps])
         finally:
             bench.close()
-    least = {
-        name: sum(min(row[index] for row in rows) for index in steps) / len(commands)
-        for name, rows in rounds.items()
-    }
+    # Least over the rounds, mean over the commands: (wall, processor) times.
+    bare_ms, step_ms = (1e3 * np.array(rows).min(axis=0).mean(axis=0) for rows in (bare, step))
     return CircuitSpeed(
         circuit.name,
         bench.states[0].nodes,
-        1e3 * least["bare"],
-        1e3 * least["step"],
+        float(bare_ms[0]),
+        float(step_ms[0]),
         1e6 * _cached_s(circuit, abc, commands),
-        1e3 * least["replay"],
+        float(1e3 * np.array(replay).min(axis=0).mean()),
+        float(bare_ms[1]),
+        float(step_ms[1]),
     )
