@@ -86,7 +86,8 @@ class LogicSynthesisEnv(gym.Env[Any, Any]):
 
     ## Episode End
     Terminated after `steps` commands, or by the stop action. `info["metrics"]` then holds the
-    metrics and `info["recipe"]` the commands. `info["evaluations"]` counts evaluated recipes: 0
+    metrics and `info["recipe"]` the commands, which as `info["design_key"]` tell searchers apart
+    what they have evaluated. `info["evaluations"]` counts evaluated recipes: 0
     before the end and 1 at it. `info["commands"]` counts the commands that were executed.
 
     ## Arguments
@@ -298,6 +299,7 @@ class LogicSynthesisEnv(gym.Env[Any, Any]):
         if episode.ended:
             info["metrics"] = episode.metrics()
             info["recipe"] = "; ".join(episode.commands)
+            info["design_key"] = info["recipe"]
         observation = observe(episode, self.observation_layout)
         return observation, float(sum(terms.values())), episode.ended, False, info
 

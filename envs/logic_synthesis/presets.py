@@ -90,7 +90,7 @@ _SMALL_TEST = (
 _ALL = (
     Scenario(
         "own-small",
-        "Ten circuits of 90 to 500 nodes; tested on other widths and on unseen families",
+        "Ten circuits of 140 to 380 nodes; tested on other widths and on unseen families",
         _SMALL_TRAIN,
         _SMALL_TEST,
     ),

@@ -47,12 +47,16 @@ class _Hub:
         self.ready = threading.Condition(threading.RLock())
         self.idle: list[AbcSession] = list(getattr(self, "idle", []))
         self.count = len(self.idle)
+        # Sessions on loan, by thread: one that has some must not wait for itself.
+        self.on_loan: dict[int, int] = {}
 
     def borrow(self, state: LogicState | None) -> AbcSession:
         """Take a session, if possible one that holds the state; wait where all are on loan."""
+        me = threading.get_ident()
         with self.ready:
-            while not self.idle and self.count >= self.most:
+            while not self.idle and self.count >= self.most and not self.on_loan.get(me):
                 self.ready.wait()
+            self.on_loan[me] = self.on_loan.get(me, 0) + 1
             for index in range(len(self.idle) - 1, -1, -1):
                 if state is not None and self.idle[index].holds(state):
                     return self.idle.pop(index)
@@ -63,14 +67,24 @@ class _Hub:
             return AbcSession(self.executable.path, limits=self.limits, cache=self.cache)
         except BaseException:
             with self.ready:
+                self._returned()
                 self.count -= 1
                 self.ready.notify()
             raise
 
+    def _returned(self) -> None:
+        me = threading.get_ident()
+        left = self.on_loan.get(me, 1) - 1
+        if left:
+            self.on_loan[me] = left
+        else:
+            self.on_loan.pop(me, None)
+
     def give_back(self, session: AbcSession) -> None:
-        """Take a session back; without users it is not needed any more."""
+        """Take a session back; one without users, or beyond the limit, is not needed any more."""
         with self.ready:
-            if self.users > 0:
+            self._returned()
+            if self.users > 0 and self.count <= self.most:
                 self.idle.append(session)
                 self.ready.notify()
                 return

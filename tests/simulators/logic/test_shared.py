@@ -84,6 +84,19 @@ def test_no_more_sessions_than_processors_or_workers(abc):
     user.close()
 
 
+def test_a_thread_does_not_wait_for_itself(abc, divider):
+    user = make(abc, cache=False)
+    user._join().most = 1
+    with user.session() as one:
+        state = one.load(divider)
+        with user.session() as other:
+            assert other is not one
+            assert other.load(divider) == state
+        assert other.pids == ()
+        assert one.pids
+    user.close()
+
+
 def test_copies_are_users_of_their_own(abc, divider):
     user = make(abc)
     with user.session() as session:
