@@ -16,16 +16,31 @@ import gymnasium as gym
 
 import chipgym  # noqa: F401  # registers the ids
 from chipgym.envs.core.fields import Column, Field
-from chipgym.experiments.environments import FAMILIES
 from chipgym.experiments.papers.core.registry import STUDIES
 
 ROOT = Path(__file__).parent.parent
 TUTORIAL = ROOT / "examples" / "soc_scheduling_tutorial.py"
 
-# Where the scenarios of an environment's family are.
-PRESETS = {prefix: presets for prefix, (_, presets) in FAMILIES.items()}
-# What a table of scenarios shows beside name and description, where the family has it.
-SCENARIO_FACTS = ("platform", "num_jobs", "action_set", "steps", "mapper", "objective")
+# Where the scenarios of an environment's family are, and which of their fields the table shows.
+PRESETS = {
+    "chipgym/Soc": ("chipgym.envs.soc_scheduling.presets", ("platform", "num_jobs", "objective")),
+    "chipgym/Dram": (
+        "chipgym.envs.dram_tuning.presets",
+        ("device", "knobs", "objective", "budget"),
+    ),
+    "chipgym/DramRuntime": (
+        "chipgym.envs.dram_tuning.runtime_presets",
+        ("device", "num_requests", "objective"),
+    ),
+    "chipgym/DramCommand": (
+        "chipgym.envs.dram_tuning.command_presets",
+        ("device", "num_requests", "entries", "objective"),
+    ),
+    "chipgym/Logic": (
+        "chipgym.envs.logic_synthesis.presets",
+        ("action_set", "steps", "mapper", "objective"),
+    ),
+}
 
 
 def on_files(files: Any, config: Any) -> Any:
@@ -71,17 +86,19 @@ def environment_page(env_id: str) -> str:
     env: Any = gym.make(env_id)
     base = env.unwrapped
     doc = promote(inspect.getdoc(type(base)) or "")
+    better = "lower" if getattr(base, "lower_is_better", True) else "higher"
     facts = [
         ["Make it", f'`gymnasium.make("{env_id}")`'],
         ["Action space", f"`{env.action_space}`"],
         ["Observation space", f"`Box{env.observation_space.shape}`, float32"],
-        ["Primary metric", f"`{base.primary_metric}`, lower is better"],
+        ["Primary metric", f"`{base.primary_metric}`, {better} is better"],
         ["Render modes", ", ".join(f"`{mode}`" for mode in base.metadata["render_modes"])],
     ]
     text = f"# {env_id.split('/')[1]}\n\n{table(['', 'with the default scenario'], facts)}\n{doc}\n"
     text += "\n## Observation fields\n\nGenerated from the declared fields, for the default "
     text += "scenario; `env.unwrapped.observation_layout` has them for any.\n\n"
     text += "".join(field_section(field) for field in base.observation_layout)
+    text += knob_section(base)
     text += "\n## Scenarios\n\nNames for the `scenario` argument. Each has train instances, drawn "
     text += 'from the seed, and a fixed set of test instances (`split="test"`).\n\n'
     return text + scenario_table(env_id)
@@ -97,6 +114,33 @@ def field_section(field: Field) -> str:
         for item in items
     ]
     return text + table(["feature", "unit", "range", "meaning"], rows) + "\n"
+
+
+def knob_section(base: Any) -> str:
+    """Tables of the knobs, the knob sets, the rules and the objectives of a design environment."""
+    space = getattr(base, "design_space", None)
+    if space is None:
+        return ""
+    from chipgym.envs.dram_tuning.knobs import KNOB_SETS
+    from chipgym.envs.dram_tuning.reward import OBJECTIVES
+    from chipgym.simulators.dram.rules import RULES
+
+    offer = ([m.name for m in base.generator.address_maps], space.device.refresh_policies)
+    knobs = [
+        [f"`{k.name}`", ", ".join(map(str, k.values)), k.default, k.group, k.meaning]
+        for k in space.knobs
+    ]
+    sets = [[f"`{s.name}`", f"{s.size(*offer):,}", s.description] for s in KNOB_SETS.values()]
+    rules = [[", ".join(f"`{name}`" for name in rule.fields), rule.reason] for rule in RULES]
+    goals = [[f"`{o.name}`", f"`{o.metric}`", o.description] for o in OBJECTIVES.values()]
+    text = "\n## Knobs\n\nOf the default scenario; a design is the index of a value for each.\n\n"
+    text += table(["knob", "values", "default", "group", "meaning"], knobs)
+    text += "\nKnob sets, for the `knobs` argument, with the number of designs on this device:\n\n"
+    text += table(["set", "designs", "what it is"], sets)
+    text += "\nDesigns that break one of these rules are infeasible:\n\n"
+    text += table(["knobs", "rule"], rules)
+    text += "\n## Objectives\n\nEach ranks designs by its primary metric.\n\n"
+    return text + table(["objective", "primary metric", "what it is"], goals)
 
 
 def paper_pages() -> Iterator[tuple[str, str]]:
@@ -140,15 +184,15 @@ def promote(doc: str) -> str:
 
 def scenario_table(env_id: str) -> str:
     """Table of a family's scenarios."""
-    module = next(path for start, path in PRESETS.items() if env_id.startswith(start))
+    known = [start for start in PRESETS if env_id.startswith(start)]
+    module, facts = PRESETS[max(known, key=len)]
     scenarios = importlib.import_module(module).SCENARIOS
-    rows = []
-    for name, scenario in scenarios.items():
-        facts = [fact for fact in SCENARIO_FACTS if hasattr(scenario, fact)]
-        values = [getattr(scenario, fact) for fact in facts]
-        rows.append([f"`{name}`", scenario.description, *values])
-    heads = [fact.removeprefix("num_").replace("_", " ") for fact in facts]
-    return table(["scenario", "what it is", *heads], rows)
+    rows = [
+        [f"`{name}`", scenario.description, *(getattr(scenario, fact) for fact in facts)]
+        for name, scenario in scenarios.items()
+    ]
+    headings = [fact.removeprefix("num_").replace("_", " ") for fact in facts]
+    return table(["scenario", "what it is", *headings], rows)
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

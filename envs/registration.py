@@ -76,6 +76,20 @@ ENVIRONMENTS: tuple[EnvironmentEntry, ...] = (
         "edits of a memory controller's knobs under a budget of evaluations",
     ),
     EnvironmentEntry(
+        "chipgym/DramRuntime-v0",
+        f"{DRAM}.runtime_env:DramRuntimeEnv",
+        f"{DRAM}.runtime_vector_env:DramRuntimeVectorEnv",
+        f"{DRAM}.runtime_multi_agent",
+        "new settings of a running memory controller before each window",
+    ),
+    EnvironmentEntry(
+        "chipgym/DramCommand-v0",
+        f"{DRAM}.command_env:DramCommandEnv",
+        f"{DRAM}.command_vector_env:DramCommandVectorEnv",
+        None,
+        "choose each DRAM command (Ipek form)",
+    ),
+    EnvironmentEntry(
         "chipgym/LogicSynthesis-v0",
         f"{LOGIC}.env:LogicSynthesisEnv",
         f"{LOGIC}.vector_env:LogicSynthesisVectorEnv",

@@ -8,19 +8,38 @@ from dataclasses import dataclass
 from typing import Any
 
 import gymnasium
+from gymnasium.vector import VectorWrapper
 
-from chipgym.experiments.suite import TaskSpec
+from chipgym.experiments.policies import import_attribute
+from chipgym.experiments.suite import WRAPPERS, TaskSpec
 from chipgym.simulators.core.errors import ChipGymError, InvalidValueError, UnknownNameError
 from chipgym.simulators.core.hashing import content_hash
 
-__all__ = ["EnvFacts", "env_ids", "instance_hash", "make_env", "probe", "scenarios"]
+__all__ = [
+    "EnvFacts",
+    "env_ids",
+    "instance_hash",
+    "make_env",
+    "probe",
+    "scenarios",
+    "vector_wrapper_class",
+    "wrapper_class",
+]
 
 FAMILIES = {
     "chipgym/Soc": ("chipgym.simulators.soc", "chipgym.envs.soc_scheduling.presets"),
     "chipgym/Dram": ("chipgym.simulators.dram", "chipgym.envs.dram_tuning.presets"),
+    "chipgym/DramRuntime": (
+        "chipgym.simulators.dram.simulate",
+        "chipgym.envs.dram_tuning.runtime_presets",
+    ),
+    "chipgym/DramCommand": (
+        "chipgym.simulators.dram.simulate",
+        "chipgym.envs.dram_tuning.command_presets",
+    ),
     "chipgym/Logic": ("chipgym.simulators.logic", "chipgym.envs.logic_synthesis.presets"),
 }
-"""Simulator and presets of each family, by the prefix of its environment ids."""
+"""Simulator and presets of each family, by the longest prefix of its environment ids."""
 
 
 @dataclass(frozen=True)
@@ -62,27 +81,35 @@ def env_ids() -> list[str]:
 
 def scenarios(env_id: str) -> dict[str, str]:
     """Scenarios of an environment with their one-line descriptions."""
-    for prefix, (_, presets) in FAMILIES.items():
-        if env_id.startswith(prefix):
-            table = importlib.import_module(presets).SCENARIOS
-            return {name: str(entry.description) for name, entry in table.items()}
-    return {}
+    family = _family(env_id)
+    if family is None:
+        return {}
+    table = importlib.import_module(family[1]).SCENARIOS
+    return {name: str(entry.description) for name, entry in table.items()}
+
+
+def _family(env_id: str) -> tuple[str, str] | None:
+    """Modules of the simulator and of the presets behind an id."""
+    known = [prefix for prefix in FAMILIES if env_id.startswith(prefix)]
+    return FAMILIES[max(known, key=len)] if known else None
 
 
 def make_env(task: TaskSpec, split: str | None = None, **kwargs: Any) -> gymnasium.Env[Any, Any]:
-    """Make the scalar environment of a task.
+    """Make the scalar environment of a task, in its wrapper if it has one.
 
     Raises
     ------
     UnknownNameError
         There is no such environment id.
     InvalidValueError
-        The environment does not take one of the keyword arguments.
+        The environment does not take one of the keyword arguments, or does not fit the wrapper.
     """
     try:
-        return gymnasium.make(
+        env = gymnasium.make(
             task.env, disable_env_checker=True, **{**task.env_kwargs(split), **kwargs}
         )
+        wrapper = wrapper_class(task)
+        return env if wrapper is None else wrapper(env)
     except gymnasium.error.UnregisteredEnv as error:
         raise UnknownNameError("known environment", task.env, env_ids()) from error
     except gymnasium.error.Error as error:
@@ -97,6 +124,25 @@ def make_env(task: TaskSpec, split: str | None = None, **kwargs: Any) -> gymnasi
         raise InvalidValueError(
             "kwargs", task.env_kwargs(split), f"arguments of {task.env} ({error})"
         ) from error
+
+
+def wrapper_class(task: TaskSpec) -> type[gymnasium.Wrapper[Any, Any, Any, Any]] | None:
+    """Class of a task's wrapper, None if it has none."""
+    if task.wrapper is None:
+        return None
+    found: type[gymnasium.Wrapper[Any, Any, Any, Any]] = import_attribute(
+        "wrapper", WRAPPERS[task.wrapper][0]
+    )
+    return found
+
+
+def vector_wrapper_class(task: TaskSpec) -> type[VectorWrapper] | None:
+    """Class of a task's wrapper for native vector environments, None if there is none."""
+    name = None if task.wrapper is None else WRAPPERS[task.wrapper][1]
+    if name is None:
+        return None
+    found: type[VectorWrapper] = import_attribute("wrapper", name)
+    return found
 
 
 def probe(task: TaskSpec) -> EnvFacts:
@@ -158,7 +204,7 @@ def _simulator_version(env_id: str, base: Any) -> str:
     version = getattr(base, "simulator_version", None)
     if version is not None:
         return str(version)
-    for prefix, (simulator, _) in FAMILIES.items():
-        if env_id.startswith(prefix):
-            return str(getattr(importlib.import_module(simulator), "SIMULATOR_VERSION", "0"))
-    return "0"
+    family = _family(env_id)
+    if family is None:
+        return "0"
+    return str(getattr(importlib.import_module(family[0]), "SIMULATOR_VERSION", "0"))

@@ -25,7 +25,8 @@ class RandomPolicy:
     Parameters
     ----------
     num_actions : int, optional
-        Number of actions, for environments that give no mask.
+        Number of actions, for environments that give neither masks nor, in their problem views,
+        the `action_sizes` of several choices.
     """
 
     name = "random"
@@ -46,6 +47,10 @@ class RandomPolicy:
         problems: Sequence[ProblemView] | None,
     ) -> Actions:
         """Draw one valid action for each environment."""
+        sizes = getattr(problems[0], "action_sizes", ()) if masks is None and problems else ()
+        if sizes:
+            columns = [(self._draw() * size).astype(np.int64) for size in sizes]
+            return np.stack(columns, axis=1) if len(sizes) > 1 else columns[0]
         uniform = self._draw()
         if masks is None:
             if self.num_actions is None:

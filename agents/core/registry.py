@@ -7,6 +7,8 @@ from typing import Any
 
 from chipgym.agents.core.policy import Policy
 from chipgym.agents.core.random_policy import RandomPolicy
+from chipgym.agents.heuristics.command_scheduling import FirstComeFirstServed, FirstReady
+from chipgym.agents.heuristics.default_settings import FixedSettings
 from chipgym.agents.heuristics.earliest_task_first import (
     BalancedEarliestTaskFirst,
     EarliestTaskFirst,
@@ -34,6 +36,9 @@ _POLICIES: dict[str, Callable[..., Policy]] = {
     "CEDR_HEFT_RT": CedrHeft,
     "PEFT_RT": OptimisticCost,
     "table": TablePolicy,
+    "FR_FCFS": FirstReady,
+    "FCFS": FirstComeFirstServed,
+    "default-settings": FixedSettings,
     "random": RandomPolicy,
 }
 

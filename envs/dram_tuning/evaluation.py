@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from chipgym.envs.dram_tuning.generator import Instance
 
 __all__ = [
+    "Evaluate",
     "Outcome",
     "default_outcome",
     "design_key",
@@ -77,6 +78,10 @@ class Outcome:
     vector: npt.NDArray[np.float64]
 
 
+Evaluate = Callable[[DesignSpace, Objective, Sequence[tuple["Instance", Design]]], list[Outcome]]
+"""What `evaluate_batch` is: anything that knows the outcomes of designs."""
+
+
 def run_batch(
     tasks: Sequence[tuple[Workload, ControllerConfig]],
 ) -> list[dict[str, float] | None]:
@@ -97,7 +102,7 @@ def run_batch(
 
 def design_key(space: DesignSpace, instance: Instance, design: Design) -> str:
     """Hash of a design's canonical configuration on an instance; "" if it cannot be simulated."""
-    if not all(rule.simulates for rule in space.broken(design)):
+    if not space.simulates(design):
         return ""
     config, address_map = space.config(design)
     key = config.key(reads_only=instance.trace.reads_only)
@@ -133,7 +138,7 @@ def judge(
     bus_ns = instance.bus_time_ns
     default = instance.default_metrics
     default = default | derived_metrics(default, default, bus_ns)
-    reasons = [rule.reason for rule in space.broken(design)]
+    reasons = list(space.reasons(design))
     if key and simulated is None:
         reasons.append(STUCK)
     if simulated is None:

@@ -18,14 +18,20 @@ from chipgym.envs.dram_tuning.knobs import build_knobs
 from chipgym.envs.dram_tuning.presets import SCENARIOS, Scenario
 from chipgym.simulators.core.errors import InvalidValueError, UnknownNameError
 from chipgym.simulators.core.hashing import content_hash, hash_arrays
-from chipgym.simulators.dram.address import AddressMap, load_map, map_names
+from chipgym.simulators.dram.address import AddressMap, default_map, load_map, map_names
 from chipgym.simulators.dram.device import Device, load_device
 from chipgym.simulators.dram.engine import Memory, Workload, decode
 from chipgym.simulators.dram.features import features
 from chipgym.simulators.dram.generators import archgym_trace, generate
 from chipgym.simulators.dram.trace import Trace, read_trace
 
-__all__ = ["NUM_TEST_INSTANCES", "Instance", "InstanceGenerator", "find_scenario"]
+__all__ = [
+    "NUM_TEST_INSTANCES",
+    "Instance",
+    "InstanceGenerator",
+    "find_scenario",
+    "toy_trace",
+]
 
 NUM_TEST_INSTANCES = 50
 # Tags that keep the seeds of the two splits apart whatever the caller's seed is.
@@ -79,7 +85,8 @@ class Instance:
     @property
     def bus_time_ns(self) -> float:
         """Time of all bursts on the data bus, one after the other: no controller is faster."""
-        return len(self.trace) * self.device.burst_cycles * self.device.clock_ps / 1000
+        bursts = len(self.trace) / self.device.channels
+        return bursts * self.device.burst_cycles * self.device.clock_ps / 1000
 
     @cached_property
     def content_hash(self) -> str:
@@ -120,18 +127,35 @@ def _build_maps(
     device: Device, preferred: str | os.PathLike[str] | AddressMap | None
 ) -> tuple[AddressMap, ...]:
     """Return the maps of a device: the preferred one first, then the others that are shipped."""
-    shipped = [load_map(name) for name in map_names() if name.startswith(f"{device.name}-")]
     if isinstance(preferred, AddressMap):
         first = preferred
     elif preferred is None:
-        if not shipped:
-            raise InvalidValueError("address_map", None, f"a map for the device {device.name}")
-        first = shipped[0]
+        first = default_map(device)
     else:
         text = os.fspath(preferred)
         first = AddressMap.load(text) if text.endswith(".json") else load_map(text)
     first.check(device)
-    return (first, *(other for other in shipped if other.name != first.name))
+    shipped = [load_map(name) for name in map_names(device) if name != first.name]
+    return (first, *shipped)
+
+
+def _fixed_trace(name: str, device: Device, most: int) -> Trace:
+    """Return the first requests of a trace by name."""
+    whole = toy_trace() if name == "toy" else archgym_trace(name, device)
+    parts = (whole.cycle[:most], whole.address[:most], whole.is_write[:most])
+    return Trace(*parts, name=name)
+
+
+def toy_trace() -> Trace:
+    """Eight reads, 100 cycles apart, that alternate between two rows of DDR3's bank 0.
+
+    With the row left open each but the first needs a precharge (RP), an activation (RCD) and the
+    read (RL and the burst): 10 + 10 + 10 + 4 cycles of 1.25 ns. With the row closed at once it
+    needs no precharge.
+    """
+    request = np.arange(8)
+    row_bytes = 1 << 16
+    return Trace(100 * request, row_bytes * (request % 2), np.zeros(8, dtype=np.bool_), "toy")
 
 
 class InstanceGenerator:
@@ -186,26 +210,19 @@ class InstanceGenerator:
             self.trace = workload
         elif workload is not None:
             self.trace = read_trace(workload, trace_format)
-        elif scenario.archgym_trace is not None:
-            self.trace = self._archgym_trace(scenario)
+        elif scenario.trace is not None:
+            self.trace = _fixed_trace(scenario.trace, self.device, scenario.requests[1])
         elif not scenario.train:
             raise InvalidValueError("scenario.train", (), "at least one family of traffic")
         names = tuple(entry.name for entry in self.address_maps)
-        self.design_space = DesignSpace(
-            build_knobs(scenario.knobs, names), scenario.refresh_required
-        )
+        knob_list = build_knobs(scenario.knobs, names, self.device.refresh_policies)
+        self.design_space = DesignSpace(knob_list, scenario.refresh_required, self.device)
         self.num_instances = NUM_TEST_INSTANCES if self.trace is None else 1
         # Instances that come again; only a matter of speed.
         self._kept: dict[str, Instance] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_kept": {}}
-
-    def _archgym_trace(self, scenario: Scenario) -> Trace:
-        whole = archgym_trace(str(scenario.archgym_trace), self.device)
-        size = min(len(whole), scenario.requests[1])
-        parts = (whole.cycle[:size], whole.address[:size], whole.is_write[:size])
-        return Trace(*parts, name=whole.name)
 
     def sample(self, rng: np.random.Generator) -> Instance:
         """Draw a training instance, without the default's result; `rng` gives one seed."""

@@ -23,6 +23,7 @@ METRICS: dict[str, str] = {
     "energy_delay_pj_ns": "energy x total time",
     "bandwidth_gbps": "data over total time, Gbit/s",
     "bandwidth_percent": "the same as a share of the peak",
+    "row_hit_rate": "share of requests that found their row open",
     **{f"{name}_count": f"{name} commands" for name in COMMANDS},
 }
 """Meaning of each metric of a simulation, by name."""
@@ -35,12 +36,10 @@ def result_metrics(result: DramResult, workload: Workload) -> dict[str, float]:
     more. `mean_latency_ns` leaves that out, so that a controller which accepts little looks fast;
     `mean_trace_latency_ns` counts it.
     """
-    clock_ns = workload.memory.device.clock_ps / 1000
-    waited_ns = result.finish_ns - clock_ns * workload.trace.cycle
+    waited_ns = result.trace_latency_ns
     rank = min(len(waited_ns) - 1, int(0.99 * len(waited_ns)))
     known = result.metrics()
     own = {
-        "mean_trace_latency_ns": float(waited_ns.mean()),
         "p99_trace_latency_ns": float(np.partition(waited_ns, rank)[rank]),
         "bandwidth_percent": float(result.bandwidth_percent),
     }

@@ -18,9 +18,9 @@ from pettingzoo.utils import wrappers
 from pettingzoo.utils.conversions import parallel_to_aec
 
 from chipgym.envs.core.fields import ObservationLayout
+from chipgym.envs.dram_tuning.base import RESET_OPTIONS, check_choice
 from chipgym.envs.dram_tuning.design_space import Design
-from chipgym.envs.dram_tuning.env import RESET_OPTIONS, DramTuningEnv, check_choice
-from chipgym.envs.dram_tuning.evaluation import evaluate_batch
+from chipgym.envs.dram_tuning.env import DramTuningEnv
 from chipgym.envs.dram_tuning.knobs import GROUPS
 from chipgym.envs.dram_tuning.observation import observe_session
 from chipgym.simulators.core.errors import InvalidValueError
@@ -170,7 +170,7 @@ class DramTuningParallelEnv(ParallelEnv[str, Observation, Any]):  # type: ignore
         outcome = session.recall(design)
         if outcome is None:
             tasks = [(session.instance, design)]
-            outcome = evaluate_batch(session.space, session.objective, tasks)[0]
+            outcome = self._env.evaluate(session.space, session.objective, tasks)[0]
         reward, terms = session.add(outcome)
         if self._reward == "design":
             reward = outcome.score / session.budget

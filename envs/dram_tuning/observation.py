@@ -47,7 +47,7 @@ DEFAULT_COLUMNS = (
     Column("activations", "1", 0, 1, "a / (1 + a), a row activations a request"),
     Column("latency", "ns / (ns + 100)", 0, 1, "Mean latency from the arrival at the arbiter"),
     Column("trace_latency", "ns / (ns + 1000)", 0, 1, "Mean latency from the trace's times"),
-    Column("power", "mW / (mW + 1000)", 0, 1, "Mean power"),
+    Column("power", "mW / (mW + 1000)", 0, 1, "Mean power, 0 if not known"),
 )
 DEVICE_COLUMNS = (
     Column("clock", "MHz / (MHz + 1000)", 0, 1, "Memory clock"),
@@ -68,11 +68,14 @@ BUDGET_COLUMNS = (
 )
 
 
+def _sentence(text: str) -> str:
+    return text[0].upper() + text[1:]
+
+
 def _context() -> tuple[Field, ...]:
-    features = tuple(Column(n, "1", 0, 1, text.capitalize()) for n, text in FEATURES.items())
+    features = tuple(Column(n, "1", 0, 1, _sentence(text)) for n, text in FEATURES.items())
     objectives = tuple(
-        Column(name, "1", 0, 1, entry.description.capitalize())
-        for name, entry in OBJECTIVES.items()
+        Column(name, "1", 0, 1, _sentence(entry.description)) for name, entry in OBJECTIVES.items()
     )
     return (
         Field("workload", (len(features),), "", meaning="The trace", columns=features),
@@ -90,7 +93,7 @@ def _context() -> tuple[Field, ...]:
 
 def _ratios(name: str, whose: str) -> Field:
     columns = tuple(
-        Column(metric, "ln ratio / ln 100", -1, 1, f"{text.capitalize()} over the default's")
+        Column(metric, "ln ratio / ln 100", -1, 1, f"{_sentence(text)} over the default's")
         for metric, text in RATIOS.items()
     )
     meaning = f"Results of {whose}; all 1 where it was not simulated"
@@ -171,7 +174,7 @@ def observe_session(layout: ObservationLayout, session: TuningSession, out: Floa
 
 
 def _squash(value: float, scale: float) -> float:
-    return value / (value + scale)
+    return value / (value + scale) if value > 0 else 0.0
 
 
 def _write_design(out: Floats32, design: Design, lengths: Sequence[int]) -> None:
@@ -187,5 +190,7 @@ def _write_ratios(out: Floats32, outcome: Outcome, default: Mapping[str, float])
         # One more of each: a design may need no activation at all where the default does.
         offset = name.endswith("_count")
         ratio = (outcome.metrics[name] + offset) / (default[name] + offset)
+        if outcome.simulated and math.isnan(ratio):
+            ratio = 1.0  # the energy of a device whose currents are not known
         scaled = math.log(ratio) / RATIO_LIMIT if ratio > 0 else 1.0
         out[place] = min(max(scaled, -1.0), 1.0)

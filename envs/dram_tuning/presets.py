@@ -83,8 +83,8 @@ class Scenario:
         What traces are drawn from; an empty `test`: the same as `train`.
     requests : (int, int)
         Smallest and largest number of requests of a trace.
-    archgym_trace : str or None
-        One of ArchGym's traces, instead of families.
+    trace : str or None
+        A fixed trace instead of families: ``"toy"``, or one of ArchGym's.
     budget : int
         Evaluations of an episode of `DramTuning`.
     refresh_required : bool
@@ -100,7 +100,7 @@ class Scenario:
     train: tuple[TrafficFamily, ...] = ()
     test: tuple[TrafficFamily, ...] = ()
     requests: tuple[int, int] = (2_000, 10_000)
-    archgym_trace: str | None = None
+    trace: str | None = None
     budget: int = 50
     refresh_required: bool = True
 
@@ -115,7 +115,7 @@ def _archgym(trace: str, objective: str, what: str) -> Scenario:
         knobs="archgym",
         objective=objective,
         requests=(10_000, 10_000),
-        archgym_trace=trace,
+        trace=trace,
         budget=100,
         refresh_required=False,
     )
@@ -144,6 +144,15 @@ BURSTY = TrafficFamily(
 )
 
 _ALL = (
+    _ddr3(
+        "toy",
+        "Eight reads that alternate between two rows of a bank: optimum page_policy Closed, 30 ns "
+        "instead of 40.9 ns",
+        knobs="toy",
+        requests=(8, 8),
+        trace="toy",
+        budget=5,
+    ),
     _archgym("stream", "archgym-latency", "10 000 sequential reads, one a cycle"),
     _archgym("random", "archgym-latency", "10 000 reads all over 1 GiB, one a cycle"),
     _archgym("cloud-1", "archgym-joint", "sequential and random reads in 99 alternating runs"),
@@ -192,6 +201,13 @@ _ALL = (
         "DDR4: alternating runs of reads and writes; time, latency and energy together",
         train=(MIXTURE,),
         objective="multi",
+    ),
+    Scenario(
+        "ddr5-refresh",
+        "DDR5: mixed traffic; a bank of each group can be refreshed while the others work",
+        "ddr5-3200",
+        "ddr5-3200-bgint",
+        train=(MIXTURE, RANDOM, BURSTY),
     ),
     _ddr4(
         "ddr4-generalise",

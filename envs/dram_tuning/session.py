@@ -79,7 +79,7 @@ class TuningSession:
         return self.budget_left <= 0
 
     def recall(self, design: Design) -> Outcome | None:
-        """Return the outcome of a design whose canonical configuration was evaluated before."""
+        """Return the outcome of a design, if one of its `design_key` was evaluated before."""
         found = self._known.get(design_key(self.space, self.instance, design))
         return None if found is None else replace(found, design=design)
 
@@ -126,14 +126,7 @@ class TuningSession:
 
     def edit_reasons(self) -> list[str]:
         """Why each edit is masked, "" where it is not, in the order of the space's edits."""
-        reasons = []
-        for knob, value in self.space.edits:
-            if self.last.design[knob] == value:
-                reasons.append("the knob has this value already")
-                continue
-            broken = self.space.broken(self.edit((knob, value)))
-            reasons.append("; ".join(rule.reason for rule in broken))
-        return reasons
+        return self.space.edit_reasons(self.last.design)
 
     def edit_mask(self) -> npt.NDArray[np.bool_]:
         """Edits that change the design into a feasible one, bool, shape (edits,)."""

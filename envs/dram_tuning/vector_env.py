@@ -16,8 +16,9 @@ from gymnasium.vector.utils import batch_space
 
 from chipgym.envs.core.fields import ObservationLayout
 from chipgym.envs.core.spaces import LegalMultiDiscrete
-from chipgym.envs.dram_tuning.env import DramDesignEnv, DramEnv, DramTuningEnv, check_choice
-from chipgym.envs.dram_tuning.evaluation import Outcome, evaluate_batch
+from chipgym.envs.dram_tuning.base import DramEnv, check_choice
+from chipgym.envs.dram_tuning.env import DramDesignEnv, DramTuningEnv
+from chipgym.envs.dram_tuning.evaluation import Outcome
 from chipgym.envs.dram_tuning.presets import DEFAULT_SCENARIO, Scenario
 from chipgym.envs.dram_tuning.problem import DramProblem
 from chipgym.simulators.core.errors import InvalidValueError
@@ -142,7 +143,7 @@ class DramVectorEnv(VectorEnv[Any, Any, Any]):
         self._ended = done
         infos: Infos = {}
         if self.autoreset_mode == AutoresetMode.SAME_STEP:
-            final = {row: self._seen[row].copy() for row in np.flatnonzero(done)}
+            final = {row: self._seen[row].copy() for row in np.flatnonzero(done).tolist()}
             fresh = self._begin(done, [None] * self.num_envs, {})
             for row in range(self.num_envs):
                 if row in fresh:
@@ -174,7 +175,7 @@ class DramVectorEnv(VectorEnv[Any, Any, Any]):
         unknown = [row for row, (_, known) in plans.items() if known is None]
         first = self._rows[0]
         tasks = [(self._rows[row].instance, plans[row][0]) for row in unknown]
-        found = evaluate_batch(first.design_space, first.objective_entry, tasks)
+        found = first.evaluate(first.design_space, first.objective_entry, tasks)
         fresh = dict(zip(unknown, found, strict=True))
         return {row: known or fresh[row] for row, (_, known) in plans.items()}
 
@@ -219,6 +220,7 @@ class DramTuningVectorEnv(DramVectorEnv):
 
     scalar = DramTuningEnv
     _rows: list[DramTuningEnv]  # type: ignore[assignment]
+    action_space: LegalMultiDiscrete
 
     def __init__(
         self, num_envs: int = 1, scenario: str | Scenario = DEFAULT_SCENARIO, **kwargs: Any

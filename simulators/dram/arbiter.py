@@ -2,7 +2,9 @@
 
 Between two actions of the controller both are determined, so no event of theirs is simulated: each
 acceptance of a request gives the instant at which the next one arrives, each response of the
-controller the time of its delivery. Rules of DRAMSys v4.0 for one initiator and one channel.
+controller the time of its delivery. Rules of DRAMSys v4.0 for one initiator and one channel; with
+several channels, `accepted` and `respond` only leave word for the arbiter that they share
+(channels.py).
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from chipgym.simulators.dram.layout import (
     K_ARBITER,
     K_ARBITRATION_BW,
     K_ARBITRATION_FW,
+    K_CHANNELS,
     K_REQUESTS,
     Q_DATA,
     Q_DELIVERY,
@@ -24,6 +27,8 @@ from chipgym.simulators.dram.layout import (
     REQUEST_WORDS,
     S_ACCEPTED,
     S_ADMITTED,
+    S_ANSWER_AT,
+    S_ANSWERED,
     S_ARRIVED,
     S_BEGIN,
     S_DELIVER_NEXT,
@@ -32,13 +37,14 @@ from chipgym.simulators.dram.layout import (
     S_END_REQ,
     S_FINISH,
     S_LAST_DELIVERY,
+    S_TOLD,
     SIMPLE,
     STEPS,
     T_CYCLE,
     TRACE_WORDS,
 )
 
-__all__ = ["accepted", "admit", "respond", "start_player"]
+__all__ = ["accepted", "admit", "later", "respond", "start_player"]
 
 
 @merged
@@ -119,6 +125,9 @@ def accepted(k: Any, s: Any, tr: Any, rq: Any, request: int, end_req: int) -> No
     """Note that the controller's END_REQ for a request arrives in a cycle."""
     s[S_ACCEPTED] = request + 1
     s[S_END_REQ] = end_req
+    if k[K_CHANNELS] > 1:
+        s[S_TOLD] = request + 1
+        return
     if k[K_ARBITER] == SIMPLE:
         _send(k, tr, rq, request + 1, end_req)
         _offer_simple(k, s, rq, request + 1)
@@ -142,6 +151,10 @@ def _deliver(k: Any, s: Any, rq: Any, request: int, instant: int) -> None:
 @merged
 def respond(k: Any, s: Any, tr: Any, rq: Any, request: int, instant: int) -> None:
     """Take a response of the controller that reaches the arbiter at an instant."""
+    if k[K_CHANNELS] > 1:
+        s[S_ANSWERED] = request + 1
+        s[S_ANSWER_AT] = instant
+        return
     joined = later(instant, k[K_ARBITRATION_BW])
     if k[K_ARBITER] == SIMPLE:
         s[S_END] = joined + 2

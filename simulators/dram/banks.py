@@ -21,9 +21,12 @@ from chipgym.simulators.dram.commands import (
 from chipgym.simulators.dram.layout import (
     B_BLOCKED,
     B_CMD,
+    B_CONFLICTS,
     B_CURRENT,
     B_DIRTY,
+    B_EVICTED,
     B_GROUP,
+    B_HITS,
     B_KEEP,
     B_RANK,
     B_ROW,
@@ -86,7 +89,7 @@ def _choose(k: Any, s: Any, tr: Any, rq: Any, bank: int) -> int:
         request = s[bank + B_CURRENT]
     if row < 0:
         return ACT
-    if tr[request * TRACE_WORDS + T_ROW] != row and k[K_PAGE] != CLOSED:
+    if tr[request * TRACE_WORDS + T_ROW] != row:
         return PRE
     return _column_command(k, s, tr, rq, bank, tr[request * TRACE_WORDS + T_COLUMN] & 1)
 
@@ -126,11 +129,17 @@ def update_bank(s: Any, tr: Any, rq: Any, bank: int, command: int) -> None:
         open_row(s, tr, rq, bank, tr[s[bank + B_CURRENT] * TRACE_WORDS + T_ROW])
         s[bank + B_KEEP] = 1
         return
-    s[bank + B_KEEP] = 0
     if command == PRE:
+        s[bank + B_EVICTED] = s[bank + B_CURRENT] >= 0
         close_row(s, bank)
     else:
         s[bank + B_CURRENT] = -1
+        if s[bank + B_KEEP] == 0:
+            s[bank + B_HITS] += 1
+        else:
+            s[bank + B_CONFLICTS] += s[bank + B_EVICTED]
+            s[bank + B_EVICTED] = 0
+    s[bank + B_KEEP] = 0
 
 
 @merged

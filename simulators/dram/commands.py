@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = ["COMMANDS", "NOP", "NUM_COMMANDS"]
 
 ACT, RD, RDA, WR, WRA, PRE, PREA, REF, PDEA, PDEP, PDXA, PDXP, SREFEN, SREFEX = range(14)
+REFPB, REFSB = range(14, 16)
 NOP = -1
 
 COMMANDS = (
@@ -22,9 +23,12 @@ COMMANDS = (
     "PDXP",
     "SREFEN",
     "SREFEX",
+    "REFPB",
+    "REFSB",
 )
 """Names by number: per-bank and all-bank precharge, all-bank refresh, entry to and exit from
-power-down with banks active or precharged, and from self-refresh."""
+power-down with banks active or precharged, and from self-refresh; refresh of a bank and of
+the same bank of each group."""
 
 NUM_COMMANDS = len(COMMANDS)
 READS = (RD, RDA)

@@ -7,6 +7,7 @@ from typing import Any, Literal, get_args
 
 from chipgym.simulators.core.errors import InvalidValueError, UnknownNameError, check_range
 from chipgym.simulators.core.hashing import content_hash
+from chipgym.simulators.dram.rules import check_possible
 
 __all__ = ["ControllerConfig"]
 
@@ -15,7 +16,7 @@ Scheduler = Literal["Fifo", "FrFcfs", "FrFcfsGrp", "GrpFrFcfs", "GrpFrFcfsWm"]
 SchedulerBuffer = Literal["Bankwise", "ReadWrite", "Shared"]
 CommandMux = Literal["Oldest", "Strict"]
 ResponseQueue = Literal["Fifo", "Reorder"]
-RefreshPolicy = Literal["NoRefresh", "AllBank"]
+RefreshPolicy = Literal["NoRefresh", "AllBank", "PerBank", "SameBank"]
 PowerDownPolicy = Literal["NoPowerDown", "Staggered"]
 Arbiter = Literal["Simple", "Fifo", "Reorder"]
 
@@ -55,9 +56,10 @@ class ControllerConfig:
     request_buffer_size : int
     command_mux : {"Oldest", "Strict"}
     response_queue : {"Fifo", "Reorder"}
-    refresh_policy : {"NoRefresh", "AllBank"}
+    refresh_policy : {"NoRefresh", "AllBank", "PerBank", "SameBank"}
+        The last two only with devices that have them.
     refresh_max_postponed, refresh_max_pulledin : int
-        Refreshes that may be late or early.
+        Refreshes of the whole rank that may be late or early.
     power_down_policy : {"NoPowerDown", "Staggered"}
     arbiter : {"Simple", "Fifo", "Reorder"}
     max_active_transactions : int
@@ -105,18 +107,8 @@ phy_delay_fw_ns, phy_delay_bw_ns : float
         self._check_combinations()
 
     def _check_combinations(self) -> None:
-        """Refuse settings that DRAMSys rejects or under which it never ends."""
-        if self.scheduler == "GrpFrFcfsWm" and not 0 < self.low_watermark < self.high_watermark:
-            raise InvalidValueError(
-                "low_watermark",
-                self.low_watermark,
-                f"between 0 and high_watermark = {self.high_watermark}, both excluded, with "
-                "scheduler='GrpFrFcfsWm'",
-            )
-        if self.command_mux == "Strict" and self.scheduler.startswith("Grp"):
-            raise InvalidValueError(
-                "command_mux", "Strict", "Oldest with a scheduler that reorders reads and writes"
-            )
+        """Refuse settings that DRAMSys rejects or under which it never ends (see rules.py)."""
+        check_possible(vars(self))
 
     @classmethod
     def parse(cls, document: dict[str, Any]) -> ControllerConfig:

@@ -18,6 +18,7 @@ DATA = Path(__file__).parent / "data" / "devices"
 Count = Annotated[int, Field(ge=1, le=1 << 24)]
 Cycles = Annotated[int, Field(ge=0, le=1 << 24)]
 Milliamperes = Annotated[float, Field(ge=0, le=1e5)]
+Standard = Literal["DDR3", "DDR4", "DDR5", "LPDDR4", "LPDDR5", "HBM2"]
 Volts = Annotated[float, Field(gt=0, le=10)]
 
 
@@ -28,7 +29,12 @@ def _power_of_two(value: int) -> bool:
 class Timing(Description):
     """Timing parameters in memory-clock cycles, by their JEDEC names.
 
-    Where a device does not distinguish bank groups, the long and short forms are equal.
+    Where a device does not distinguish bank groups, the long and short forms are equal. What has a
+    default is given only where the standard tells it apart: RCD before a write, CCD between writes
+    of a bank group, RP of all banks, RTW (from a read to a write), PPD (between precharges), DQSS
+    and DQS2DQ (delays of write data), and the refresh of one set of banks (REFpb or REFsb): RFCB
+    its length, REFIB the interval between two of any set, PBR2PBR the least distance to the next
+    one and PBR2ACT to an ACT of another set.
     """
 
     RCD: Cycles
@@ -60,6 +66,17 @@ class Timing(Description):
     RPRE: Cycles = 0
     WPRE: Cycles = 0
     DQSCK: Cycles = 0
+    RCD_WR: Cycles | None = None
+    CCD_L_WR: Cycles | None = None
+    RP_AB: Cycles | None = None
+    RTW: Cycles | None = None
+    PPD: Cycles = 0
+    DQSS: Cycles = 0
+    DQS2DQ: Cycles = 0
+    RFCB: Cycles = 0
+    REFIB: Cycles = 0
+    PBR2PBR: Cycles = 0
+    PBR2ACT: Cycles = 0
 
     @model_validator(mode="after")
     def _check(self) -> Timing:
@@ -81,7 +98,11 @@ class Timing(Description):
 
 
 class Currents(Description):
-    """Supply currents in mA and voltages in V, as in data sheets (IDD, and IPP where given)."""
+    """Supply currents in mA and voltages in V, as in data sheets (IDD, and IPP where given).
+
+    `idd5pb_ma` is the mean current while one bank after another is refreshed at its interval;
+    `second` holds the same currents of a second core supply (VDD2 of LPDDR4).
+    """
 
     vdd_v: Volts
     idd0_ma: Milliamperes
@@ -96,32 +117,46 @@ class Currents(Description):
     vpp_v: Volts | None = None
     ipp0_ma: Milliamperes = 0.0
     ipp6_ma: Milliamperes = 0.0
+    idd5pb_ma: Milliamperes | None = None
+    second: Currents | None = None
 
 
 class Device(Description):
-    """A DRAM module: ranks of equal devices that share one command bus and one data bus.
+    """A DRAM module: channels, each of ranks of equal devices on one command and one data bus.
 
     Attributes
     ----------
     name : str
-    standard : {"DDR3", "DDR4"}
-        Selects the derived timing rules and the energy formulas.
+    standard : {"DDR3", "DDR4", "DDR5", "LPDDR4", "LPDDR5", "HBM2"}
+        Selects the derived timing rules (see timing.py).
     validated : bool
         Whether reference results cover this device.
     source : str
         Where the values come from.
     clock_mhz : int
-        Memory clock; data move at twice that rate.
+        Memory clock.
+    data_rate : int
+        Transfers on the data bus in a memory-clock cycle.
+    channels : int
+        Equal channels, each with its own controller and buses.
     ranks, bank_groups, banks_per_group, rows, columns : int
-        Geometry; `columns` counts words of the bus width.
+        Geometry of a channel; `columns` counts words of the bus width.
     device_width_bits, devices_per_rank, burst_length : int
         Their product is a request in bits.
+    partial_refresh : {"PerBank", "SameBank"}, optional
+        The refresh policy beside AllBank that the device has: of one bank or a pair of banks, or of
+        the same bank of each group.
+    refresh_sets : int
+        Sets of banks that it refreshes one at a time; bank b of a rank is in set b modulo this.
     timing : Timing
-    currents : Currents
+    currents : Currents, optional
+        Without them energy and power are nan (see `has_energy`).
+    default_map : str
+        Name of a shipped address map that fits.
     """
 
     name: str
-    standard: Literal["DDR3", "DDR4"]
+    standard: Standard
     validated: bool
     source: str
     clock_mhz: Annotated[int, Field(ge=1, le=10_000)]
@@ -133,18 +168,25 @@ class Device(Description):
     device_width_bits: Annotated[int, Field(ge=4, le=128)]
     devices_per_rank: Annotated[int, Field(ge=1, le=64)]
     burst_length: Annotated[int, Field(ge=2, le=32)]
+    data_rate: Annotated[int, Field(ge=1, le=16)] = 2
+    channels: Annotated[int, Field(ge=1, le=64)] = 1
+    partial_refresh: Literal["PerBank", "SameBank"] | None = None
+    refresh_sets: Annotated[int, Field(ge=0, le=60)] = 0
     timing: Timing
-    currents: Currents
+    currents: Currents | None = None
+    default_map: str = ""
 
     @model_validator(mode="after")
     def _check(self) -> Device:
         sizes = {
+            "channels": self.channels,
             "ranks": self.ranks,
             "bank_groups": self.bank_groups,
             "banks_per_group": self.banks_per_group,
             "rows": self.rows,
             "columns": self.columns,
             "burst_length": self.burst_length,
+            "data_rate": self.data_rate,
             "bus width": self.bus_bytes * 8,
         }
         for name, value in sizes.items():
@@ -152,7 +194,25 @@ class Device(Description):
                 raise ValueError(f"{name} must be a power of two, not {value}")
         if self.bus_bytes < 1 or self.columns < self.burst_length:
             raise ValueError("a row must hold at least one burst")
+        if self.burst_length < self.data_rate:
+            raise ValueError("a burst must fill at least one cycle")
+        self._check_refresh()
         return self
+
+    def _check_refresh(self) -> None:
+        if self.partial_refresh is None:
+            return
+        t = self.timing
+        if self.refresh_sets < 1 or self.banks_per_rank % self.refresh_sets:
+            raise ValueError("refresh_sets must divide the banks of a rank")
+        if self.partial_refresh == "SameBank" and self.refresh_sets != self.banks_per_group:
+            raise ValueError("SameBank has as many refresh_sets as banks_per_group")
+        if not (t.RFCB >= t.RP and t.REFIB > t.RFCB and t.PBR2PBR >= 1):
+            raise ValueError(
+                "impossible timing: RFCB >= RP, REFIB > RFCB and PBR2PBR >= 1 must hold"
+            )
+        if self.currents is not None and self.currents.idd5pb_ma is None:
+            raise ValueError(f"{self.partial_refresh} refresh needs the current idd5pb_ma")
 
     @property
     def clock_ps(self) -> int:
@@ -162,7 +222,7 @@ class Device(Description):
     @property
     def burst_cycles(self) -> int:
         """Cycles that a burst occupies the data bus."""
-        return self.burst_length // 2
+        return self.burst_length // self.data_rate
 
     @property
     def bus_bytes(self) -> int:
@@ -186,8 +246,19 @@ class Device(Description):
 
     @property
     def capacity_bytes(self) -> int:
-        """Bytes of the channel."""
-        return self.banks * self.rows * self.columns * self.bus_bytes
+        """Bytes of all channels."""
+        return self.channels * self.banks * self.rows * self.columns * self.bus_bytes
+
+    @property
+    def has_energy(self) -> bool:
+        """Whether currents are known, so that energy and power are."""
+        return self.currents is not None
+
+    @property
+    def refresh_policies(self) -> tuple[str, ...]:
+        """Refresh policies that the device has."""
+        partial = (self.partial_refresh,) if self.partial_refresh else ()
+        return ("NoRefresh", "AllBank", *partial)
 
 
 def device_names() -> list[str]:

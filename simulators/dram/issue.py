@@ -9,7 +9,7 @@ from chipgym.simulators.dram.banks import (
     update_bank,
     update_rank_banks,
 )
-from chipgym.simulators.dram.commands import ACT, NOP, PRE, RD, WRA
+from chipgym.simulators.dram.commands import ACT, NOP, PRE, RD, REFPB, WRA
 from chipgym.simulators.dram.layout import (
     B_CMD,
     B_CURRENT,
@@ -30,6 +30,7 @@ from chipgym.simulators.dram.layout import (
     R_FAW_NEXT,
     R_PDN_CMD,
     R_PDN_TIME,
+    R_REF_BANK,
     R_REF_CMD,
     R_REF_TIME,
     R_REQUESTS,
@@ -46,7 +47,6 @@ from chipgym.simulators.dram.layout import (
     S_STRICT_NEXT,
     STEPS,
     STRICT,
-    T_BANK,
     T_COLUMN,
     T_ROW,
     TRACE_WORDS,
@@ -57,10 +57,11 @@ from chipgym.simulators.dram.refresh import (
     update_power_down,
     update_refresh,
 )
+from chipgym.simulators.dram.refresh_sets import refresh_set
 from chipgym.simulators.dram.requests import finish_request
 from chipgym.simulators.dram.timing import TABLE
 
-__all__ = ["first_bank", "issue_due"]
+__all__ = ["constrain", "first_bank", "issue_due"]
 
 
 @merged
@@ -77,7 +78,7 @@ def _relax(s: Any, row: int, k: Any, rules: int, t: int) -> None:
 
 
 @merged
-def _constrain(k: Any, s: Any, rank: int, bank: int, command: int, t: int) -> None:
+def constrain(k: Any, s: Any, rank: int, bank: int, command: int, t: int) -> None:
     """Let a command constrain what may follow."""
     s[S_BUS] = t + 1
     offset = command * TABLE
@@ -107,17 +108,22 @@ def _limit_activates(k: Any, s: Any, rank: int, t: int) -> None:
 def _issue(
     k: Any, s: Any, tr: Any, rq: Any, rank: int, bank: int, command: int, instant: int
 ) -> None:
-    """Send a command; `bank` is the place of the bank's row, of the rank's first for all banks."""
+    """Send a command.
+
+    `bank` is the place of the row of its bank, of the first of the set or rank for several banks.
+    """
     t = instant // STEPS
     request = s[bank + B_CURRENT]
     first = first_bank(k, s, rank)
     if command <= PRE:
         update_bank(s, tr, rq, bank, command)
+    elif command >= REFPB:
+        refresh_set(k, s, rank, first, bank, command, t)
     else:
         update_rank_banks(k, s, first, command)
     update_refresh(k, s, rank, command, t)
     update_power_down(k, s, rank, command)
-    _constrain(k, s, rank, bank, command, t)
+    constrain(k, s, rank, bank, command, t)
     count_power(k, s, rank, first, bank, command, t + k[K_THINK_FW] + k[K_PHY_FW])
     s[S_COUNTS + command] += 1
     if RD <= command <= WRA:
@@ -137,10 +143,11 @@ def _record(k: Any, s: Any, tr: Any, rec: Any, rank: int, bank: int, command: in
     rec[row + 2] = (rank - RANK_ROWS) // ROW
     for field in range(3, RECORD_WORDS):
         rec[row + field] = -1
-    if command <= PRE:
-        request = s[bank + B_CURRENT]
+    if command <= PRE or command >= REFPB:
         rec[row + 3] = (s[bank + B_GROUP] - s[S_GROUP_ROWS]) // ROW
-        rec[row + 4] = tr[request * TRACE_WORDS + T_BANK]
+        rec[row + 4] = (bank - s[S_BANK_ROWS]) // ROW
+    request = s[bank + B_CURRENT]
+    if command <= PRE and request >= 0:
         rec[row + 5] = tr[request * TRACE_WORDS + T_ROW]
         if command != ACT and command != PRE:
             rec[row + 6] = tr[request * TRACE_WORDS + T_COLUMN] >> 1
@@ -180,7 +187,8 @@ def issue_due(k: Any, s: Any, tr: Any, rq: Any, rec: Any, instant: int) -> bool:
                 best_rank, best_bank, best_command = rank, first, s[rank + R_PDN_CMD]
             continue
         if s[rank + R_REF_CMD] >= 0 and s[rank + R_REF_TIME] <= t and best_number >= 0:
-            best_rank, best_bank, best_command = rank, first, s[rank + R_REF_CMD]
+            best_rank, best_command = rank, s[rank + R_REF_CMD]
+            best_bank = s[rank + R_REF_BANK]
             best_number = -1
         elif banks_due:
             bank = _oldest_bank(k, s, first, t)

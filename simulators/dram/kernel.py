@@ -35,6 +35,7 @@ from chipgym.simulators.dram.layout import (
     K_BANKS,
     K_BANKS_PER_GROUP,
     K_BANKS_PER_RANK,
+    K_CHANNELS,
     K_GROUPS,
     K_LIMIT,
     K_POWER_DOWN,
@@ -50,6 +51,7 @@ from chipgym.simulators.dram.layout import (
     R_PDN_CMD,
     R_PDN_ENTRY,
     R_PDN_IDLE,
+    R_REF_BANK,
     R_REF_CMD,
     R_TRIGGER,
     RANK_ROWS,
@@ -84,10 +86,11 @@ from chipgym.simulators.dram.refresh import (
     evaluate_power_down,
     evaluate_refresh,
 )
+from chipgym.simulators.dram.refresh_sets import start_round
 from chipgym.simulators.dram.requests import manage_request, manage_responses
 from chipgym.simulators.dram.timing import NEVER, TABLE
 
-__all__ = ["initialise", "run"]
+__all__ = ["initialise", "invoke_at", "run"]
 
 
 @kernel
@@ -109,17 +112,20 @@ def initialise(static: Any, state: Any, trace: Any, requests: Any, triggers: Any
         for command in range(TABLE):
             s[row + command] = NEVER
     for r in range(k[K_RANKS]):
-        _initialise_rank(s, RANK_ROWS + r * ROW, triggers[r])
+        _initialise_rank(k, s, RANK_ROWS + r * ROW, triggers[r])
     for b in range(k[K_BANKS]):
         bank = s[S_BANK_ROWS] + b * ROW
         s[bank + B_RANK] = RANK_ROWS + b // k[K_BANKS_PER_RANK] * ROW
         s[bank + B_GROUP] = s[S_GROUP_ROWS] + b // k[K_BANKS_PER_GROUP] * ROW
         _initialise_bank(s, bank)
-    start_player(k, s, tr, rq)
+    if k[K_CHANNELS] == 1:
+        start_player(k, s, tr, rq)
 
 
 @merged
-def _initialise_rank(s: Any, rank: int, trigger: int) -> None:
+def _initialise_rank(k: Any, s: Any, rank: int, trigger: int) -> None:
+    s[rank + R_REF_BANK] = first_bank(k, s, rank)
+    start_round(k, s, rank)
     s[rank + R_TRIGGER] = trigger
     s[S_TRIGGER] = min(s[S_TRIGGER], trigger)
     s[rank + R_PDN_IDLE] = 1
@@ -209,6 +215,23 @@ def _invoke(k: Any, s: Any, tr: Any, rq: Any, rec: Any, instant: int, ended: boo
         s[S_WAKE] = min(s[S_WAKE], wake)
 
 
+@merged
+def invoke_at(k: Any, s: Any, tr: Any, rq: Any, rec: Any, instant: int) -> None:
+    """Take the events of an instant away and run the controller."""
+    ended = s[S_END] == instant
+    if s[S_BEGIN] == instant:
+        s[S_BEGIN] = FAR_INSTANT
+    if s[S_DATA] == instant:
+        s[S_DATA] = FAR_INSTANT
+    if s[S_WAKE] == instant:
+        s[S_WAKE] = FAR_INSTANT
+    if ended:
+        s[S_END] = FAR_INSTANT
+    s[S_NOW] = instant // STEPS
+    s[S_INVOCATIONS] += 1
+    _invoke(k, s, tr, rq, rec, instant, ended)
+
+
 @kernel
 def run(static: Any, state: Any, trace: Any, requests: Any, records: Any) -> int:
     """Simulate until the end, the pause, or until `records` is full; return and keep the status."""
@@ -231,16 +254,5 @@ def run(static: Any, state: Any, trace: Any, requests: Any, records: Any) -> int
         if k[K_RECORD] and s[S_RECORDED] == k[K_RECORD]:
             s[S_STATUS] = FULL
             return FULL
-        ended = s[S_END] == instant
-        if s[S_BEGIN] == instant:
-            s[S_BEGIN] = FAR_INSTANT
-        if s[S_DATA] == instant:
-            s[S_DATA] = FAR_INSTANT
-        if s[S_WAKE] == instant:
-            s[S_WAKE] = FAR_INSTANT
-        if ended:
-            s[S_END] = FAR_INSTANT
-        s[S_NOW] = instant // STEPS
-        s[S_INVOCATIONS] += 1
-        _invoke(k, s, tr, rq, rec, instant, ended)
+        invoke_at(k, s, tr, rq, rec, instant)
     return s[S_STATUS]

@@ -27,6 +27,9 @@ K_ARBITRATION_FW, K_ARBITRATION_BW, K_THINK_FW, K_THINK_BW, K_PHY_FW, K_PHY_BW =
 K_REQUESTS, K_RANKS, K_GROUPS, K_BANKS, K_GROUPS_PER_RANK, K_BANKS_PER_RANK = range(20, 26)
 K_BANKS_PER_GROUP, K_RL, K_WL, K_BURST, K_FAW, K_REFI, K_LIMIT, K_RECORD = range(26, 34)
 K_RFC, K_RP, K_RAS, K_RCD, K_WR, K_DQSCK, K_RDA_OFFSET, K_WRA_OFFSET = range(34, 42)
+# Static: sets of banks that are refreshed one at a time, the command that does it, by how many
+# cycles it is shorter than ACT; channels.
+K_SETS, K_SET_COMMAND, K_SET_SHIFT, K_CHANNELS = range(42, 46)
 # Static: constraint matrices [earlier * TABLE + later].
 BANK_RULES = 64
 GROUP_RULES = BANK_RULES + TABLE * TABLE
@@ -41,6 +44,9 @@ BANKWISE, READ_WRITE, SHARED = range(3)
 OLDEST, STRICT = range(2)
 IN_ORDER, REORDER = range(2)
 SIMPLE, ARBITER_FIFO, ARBITER_REORDER = range(3)
+NO_REFRESH, ALL_BANK, PER_BANK, SAME_BANK = range(4)
+# Power-down that was switched off in mid-run: ranks that sleep are woken, none goes to sleep.
+WAKING = 2
 
 # State: pending invocations of the controller (instants), each kind one.
 S_BEGIN, S_END, S_DATA, S_WAKE = range(4)
@@ -56,6 +62,9 @@ S_ARRIVED = 25
 S_ADMITTED, S_DELIVERED, S_LAST_DELIVERY, S_END_REQ, S_DELIVER_NEXT = range(26, 31)
 # State: places of the rows, the earliest refresh trigger, where to pause.
 S_GROUP_ROWS, S_BANK_ROWS, S_TRIGGER, S_PAUSE = range(31, 35)
+# State: what a channel tells the arbiter that it shares: request accepted (+ 1, 0: none), request
+# answered (+ 1, 0: none), and the instant of the answer.
+S_TOLD, S_ANSWERED, S_ANSWER_AT = range(35, 38)
 S_COUNTS = 40
 RANK_ROWS = 64
 
@@ -77,12 +86,18 @@ E_OPEN, E_ACTIVE_FROM, E_IDLE_FROM, E_LOW_FROM, E_MODE, E_PENDING, E_END = range
 )
 E_ACTS, E_PRES, E_READS, E_WRITES, E_REFS = range(TABLE + 27, TABLE + 32)
 E_CYCLES = TABLE + 32  # nine kinds of background cycles, in the order of energy.BACKGROUND
+# Refresh of bank sets: place of the bank that the refresh manager's command goes to, sets that are
+# left of this round (bits), the set that a forced refresh waits for (-1: none); their number.
+R_REF_BANK, R_REF_LEFT, R_REF_FORCED, E_SET_REFS = range(TABLE + 41, TABLE + 45)
 
 # Bank rows go on with:
 B_ROW, B_CURRENT, B_KEEP, B_BLOCKED, B_SLEEPS, B_CMD, B_TIME, B_DIRTY, B_RANK, B_GROUP = range(
     TABLE, TABLE + 10
 )
 B_POWERED, B_LAST_ACT, B_PENDING = range(TABLE + 10, TABLE + 13)
+# Column commands that found the row used before, those after a precharge for their sake, and
+# whether the last precharge was one.
+B_HITS, B_CONFLICTS, B_EVICTED = range(TABLE + 13, TABLE + 16)
 B_QUEUE = TABLE + 16  # two queues (reads and writes, or one for both), each of:
 Q_HEAD, Q_TAIL, Q_COUNT, Q_HIT, Q_HITS = range(5)
 QUEUE = 8

@@ -20,6 +20,7 @@ from chipgym.simulators.dram.commands import (
     RD,
     RDA,
     REF,
+    REFPB,
     SREFEN,
     SREFEX,
     WR,
@@ -41,6 +42,7 @@ from chipgym.simulators.dram.layout import (
     E_PRES,
     E_READS,
     E_REFS,
+    E_SET_REFS,
     E_WRITES,
     FAR,
     K_BANKS_PER_RANK,
@@ -61,7 +63,7 @@ from chipgym.simulators.dram.layout import (
     S_BANK_ROWS,
 )
 
-__all__ = ["close_power", "count_power"]
+__all__ = ["close_power", "count_power", "end_of_power", "fill_power", "power_until"]
 
 # Kinds of background cycles, in this order from E_CYCLES on: banks active, all precharged, active
 # and precharged power-down, self-refresh, and the refresh at its start while powered down (active
@@ -183,6 +185,8 @@ def _count_rank_command(k: Any, s: Any, rank: int, first: int, command: int, t: 
         s[rank + E_MODE] = AWAKE
     elif command == SREFEX:
         _end_self_refresh(k, s, rank, t)
+    elif command >= REFPB:
+        s[rank + E_SET_REFS] += 1
 
 
 @merged
@@ -233,6 +237,12 @@ def count_power(k: Any, s: Any, rank: int, first: int, bank: int, command: int, 
 @kernel
 def close_power(k: Any, s: Any) -> None:
     """Count what is pending and close the open intervals of all ranks at the end of the trace."""
+    fill_power(k, s, end_of_power(k, s))
+
+
+@merged
+def end_of_power(k: Any, s: Any) -> int:
+    """Count what is pending, and return when the last command of a channel is over."""
     for r in range(k[K_RANKS]):
         rank = RANK_ROWS + r * ROW
         first = s[S_BANK_ROWS] + r * k[K_BANKS_PER_RANK] * ROW
@@ -240,6 +250,12 @@ def close_power(k: Any, s: Any) -> None:
     end = 0
     for r in range(k[K_RANKS]):
         end = max(end, s[RANK_ROWS + r * ROW + E_END])
+    return end
+
+
+@merged
+def fill_power(k: Any, s: Any, end: int) -> None:
+    """Close the open intervals of all ranks."""
     for r in range(k[K_RANKS]):
         _close_rank(k, s, RANK_ROWS + r * ROW, end)
 
@@ -261,3 +277,18 @@ def _close_rank(k: Any, s: Any, rank: int, end: int) -> None:
         _spend(s, rank, ACTIVE, end - s[rank + E_ACTIVE_FROM])
     else:
         _spend(s, rank, PRECHARGED, end - s[rank + E_IDLE_FROM])
+
+
+@kernel
+def power_until(k: Any, s: Any, now: int) -> None:
+    """Close the open intervals of a copied state at a cycle before which everything is known.
+
+    The counters then never exceed those of any later cycle, nor those of the end.
+    """
+    for r in range(k[K_RANKS]):
+        first = s[S_BANK_ROWS] + r * k[K_BANKS_PER_RANK] * ROW
+        _flush(k, s, RANK_ROWS + r * ROW, first, now - 1)
+    end = 0
+    for r in range(k[K_RANKS]):
+        end = max(end, s[RANK_ROWS + r * ROW + E_END])
+    fill_power(k, s, min(end, now - 1))

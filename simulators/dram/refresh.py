@@ -16,11 +16,13 @@ from chipgym.simulators.dram.commands import (
     PREA,
     RDA,
     REF,
+    REFPB,
     SREFEN,
     SREFEX,
     WRA,
 )
 from chipgym.simulators.dram.layout import (
+    ALL_BANK,
     B_BLOCKED,
     B_CMD,
     B_CURRENT,
@@ -48,6 +50,13 @@ from chipgym.simulators.dram.layout import (
     R_TRIGGER,
     ROW,
     S_BUS,
+    WAKING,
+)
+from chipgym.simulators.dram.refresh_sets import (
+    PULLED_IN,
+    REGULAR,
+    evaluate_set_refresh,
+    start_round,
 )
 
 __all__ = [
@@ -57,7 +66,6 @@ __all__ = [
     "update_refresh",
 ]
 
-REGULAR, PULLED_IN = range(2)
 IDLE, ACTIVE_PDN, PRECHARGE_PDN, SELF_REFRESH, EXTRA_REFRESH = range(5)
 
 
@@ -113,7 +121,7 @@ def _refresh_command(k: Any, s: Any, rank: int, first: int, t: int) -> int:
         s[rank + R_REF_STATE] = REGULAR
         s[rank + R_TRIGGER] += k[K_REFI]
         return NOP
-    if s[rank + R_FLEX] == k[K_POSTPONED]:
+    if s[rank + R_FLEX] >= k[K_POSTPONED]:  # above it after a change of the settings
         _block(k, s, first)
     elif _any_busy(k, s, first):
         s[rank + R_FLEX] += 1
@@ -127,6 +135,8 @@ def _evaluate_due(k: Any, s: Any, rank: int, first: int, t: int) -> int:
     _interrupt(s, rank)
     if s[rank + R_REF_SLEEPS]:
         return FAR
+    if k[K_REFRESH] != ALL_BANK:
+        return evaluate_set_refresh(k, s, rank, first, t)
     command = _refresh_command(k, s, rank, first, t)
     s[rank + R_REF_CMD] = command
     if command < 0:
@@ -181,18 +191,19 @@ def _refreshed(k: Any, s: Any, rank: int, t: int) -> None:
         s[rank + R_REF_STATE] = REGULAR
         s[rank + R_TRIGGER] = t + k[K_REFI]
         s[rank + R_REF_SLEEPS] = 0
+        start_round(k, s, rank)
         return
     if s[rank + R_REF_STATE] == PULLED_IN:
         s[rank + R_FLEX] -= 1
     else:
         s[rank + R_REF_STATE] = PULLED_IN
-    if s[rank + R_FLEX] == -k[K_PULLEDIN]:
+    if s[rank + R_FLEX] <= -k[K_PULLEDIN]:
         s[rank + R_REF_STATE] = REGULAR
         s[rank + R_TRIGGER] += k[K_REFI]
 
 
 @merged
-def _power_down_command(s: Any, rank: int) -> int:
+def _power_down_command(k: Any, s: Any, rank: int) -> int:
     if s[rank + R_PDN_EXIT]:
         state = s[rank + R_PDN_STATE]
         if state == ACTIVE_PDN:
@@ -200,6 +211,8 @@ def _power_down_command(s: Any, rank: int) -> int:
         if state == PRECHARGE_PDN:
             return PDXP
         return SREFEX if state == SELF_REFRESH else REF
+    if k[K_POWER_DOWN] == WAKING:
+        return NOP
     if s[rank + R_PDN_ENTRY]:
         return PDEA if s[rank + R_OPEN] > 0 else PDEP
     return SREFEN if s[rank + R_PDN_SELF] else NOP
@@ -210,7 +223,7 @@ def evaluate_power_down(k: Any, s: Any, rank: int) -> int:
     """Find the power-down manager's next command; return its time."""
     if k[K_POWER_DOWN] == 0:
         return FAR
-    command = _power_down_command(s, rank)
+    command = _power_down_command(k, s, rank)
     s[rank + R_PDN_CMD] = command
     s[rank + R_PDN_TIME] = FAR if command < 0 else max(s[rank + command], s[S_BUS])
     return s[rank + R_PDN_TIME]
@@ -241,3 +254,5 @@ def update_power_down(k: Any, s: Any, rank: int, command: int) -> None:
         s[rank + R_PDN_SELF] = 0
     elif command == SREFEX:
         s[rank + R_PDN_STATE] = EXTRA_REFRESH
+    elif command >= REFPB and s[rank + R_PDN_IDLE]:
+        s[rank + R_PDN_ENTRY] = 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from chipgym.simulators.dram.commands import COMMANDS
 
-__all__ = ["CommandTrace", "DramResult"]
+__all__ = ["CommandTrace", "DramResult", "RowCounts"]
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -30,6 +30,8 @@ class CommandTrace:
         `bank` is flat over the channel. The row of a precharge is that of the waiting request.
     request : int64 array, shape (M,)
         Request that the command serves, in order of acceptance by the controller, from 1.
+    channel : int64 array, shape (M,), optional
+        All 0 by default.
     """
 
     cycle: Ints
@@ -40,6 +42,11 @@ class CommandTrace:
     row: Ints
     column: Ints
     request: Ints
+    channel: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+
+    def __post_init__(self) -> None:
+        if len(self.channel) != len(self.cycle):
+            object.__setattr__(self, "channel", np.zeros(len(self.cycle), dtype=np.int64))
 
     def __len__(self) -> int:
         return len(self.cycle)
@@ -52,6 +59,41 @@ class CommandTrace:
     def columns(self) -> dict[str, npt.NDArray[Any]]:
         """Return the arrays by name."""
         return dict(vars(self))
+
+
+@dataclass(frozen=True, eq=False)
+class RowCounts:
+    """How requests found the row buffers.
+
+    Attributes
+    ----------
+    bank : int64 array, shape (N,)
+        Bank of each request, flat over channels, ranks and groups.
+    hits : int64 array, shape (banks,)
+        Column commands to a row that one had used since it was opened.
+    conflicts : int64 array, shape (banks,)
+        Column commands for which another row had to be closed by a precharge of its own. The rest
+        are misses: the bank was closed.
+    """
+
+    bank: Ints
+    hits: Ints
+    conflicts: Ints
+
+    @property
+    def requests(self) -> Ints:
+        """Requests of each bank, int64 array of shape (banks,)."""
+        return np.bincount(self.bank, minlength=len(self.hits))
+
+    @property
+    def misses(self) -> Ints:
+        """Requests of each bank that found it closed, int64 array of shape (banks,)."""
+        return self.requests - self.hits - self.conflicts
+
+    @property
+    def hit_rate(self) -> float:
+        """Share of hits over all requests."""
+        return float(self.hits.sum()) / len(self.bank)
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,13 +117,20 @@ class DramResult:
     bandwidth_percent, busy_bandwidth_percent : float
         Share of the peak; the latter without the time in which the controller held no request.
     energy_pj, power_mw : float
-        Core energy of all devices of the channel (see `energy.ENERGY_MODEL`), and its mean.
+        Core energy of all devices (see `energy.ENERGY_MODEL`), and its mean; nan where the device
+        has no currents.
     counts : dict of str to int
         Commands issued, by name.
     invocations : int
         Calls of the controller, the simulator's unit of work.
     trace : CommandTrace or None
         Command by command, where it was asked for.
+    request_cycle : int64 array, shape (N,), optional
+        The requests' own times, in memory-clock cycles.
+    clock_ns : float
+        Memory-clock period.
+    rows : RowCounts, optional
+        Row hits and conflicts by bank.
     """
 
     total_time_ns: float
@@ -97,6 +146,9 @@ class DramResult:
     counts: dict[str, int]
     invocations: int
     trace: CommandTrace | None = None
+    request_cycle: Ints | None = None
+    clock_ns: float = float("nan")
+    rows: RowCounts | None = None
 
     @property
     def mean_latency_ns(self) -> float:
@@ -117,6 +169,21 @@ class DramResult:
     def max_latency_ns(self) -> float:
         """Largest latency."""
         return float(self.latency_ns.max())
+
+    @property
+    def trace_latency_ns(self) -> npt.NDArray[np.float64]:
+        """From each request's own time to its response, float64 array of shape (N,).
+
+        Waiting in the trace player counts, so that holding requests back does not look fast.
+        """
+        if self.request_cycle is None:
+            return np.full_like(self.finish_ns, np.nan)
+        return self.finish_ns - self.clock_ns * self.request_cycle
+
+    @property
+    def mean_trace_latency_ns(self) -> float:
+        """Mean of `trace_latency_ns`."""
+        return float(self.trace_latency_ns.mean())
 
     def latency_quantile_ns(self, share: float) -> float:
         """Return the sorted latency at index min(N - 1, floor(share * N))."""
@@ -139,6 +206,8 @@ class DramResult:
             "p95_latency_ns": self.latency_quantile_ns(0.95),
             "p99_latency_ns": self.latency_quantile_ns(0.99),
             "max_latency_ns": self.max_latency_ns,
+            "mean_trace_latency_ns": self.mean_trace_latency_ns,
+            "row_hit_rate": self.rows.hit_rate if self.rows is not None else float("nan"),
             "energy_pj": self.energy_pj,
             "power_mw": self.power_mw,
             "energy_delay_pj_ns": self.energy_delay_pj_ns,

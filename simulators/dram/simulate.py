@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from chipgym.simulators.dram.address import AddressMap
+from chipgym.simulators.dram.channel_run import open_run
 from chipgym.simulators.dram.config import ControllerConfig
 from chipgym.simulators.dram.device import Device
-from chipgym.simulators.dram.engine import Memory, Run, Workload, decode
+from chipgym.simulators.dram.engine import Memory, Workload, decode
 from chipgym.simulators.dram.result import DramResult
 from chipgym.simulators.dram.trace import Trace
 
@@ -44,10 +45,12 @@ def simulate(
 
     Raises
     ------
+    InvalidValueError
+        The device lacks the refresh policy, or the trace spans too many refresh intervals.
     SimulationError
         The configuration makes no progress on the trace.
     """
-    run = Run(workload, config or ControllerConfig(), record=record_trace)
+    run = open_run(workload, config or ControllerConfig(), record=record_trace)
     run.run()
     return run.result()
 

@@ -9,10 +9,10 @@ from typing import Any
 import gymnasium as gym
 
 import chipgym  # noqa: F401  # registers the ids
+from chipgym.envs.dram_tuning import command_presets, runtime_presets
+from chipgym.envs.dram_tuning.presets import SCENARIOS as DRAM_SCENARIOS
 from chipgym.envs.soc_scheduling.presets import SCENARIOS
-from chipgym.simulators.logic import simulate as logic
-from chipgym.simulators.logic.errors import AbcNotFoundError
-from chipgym.simulators.logic.locate import PINNED_PACKAGE, find_abc
+from chipgym.simulators.dram.simulate import SIMULATOR_VERSION as DRAM_VERSION
 from chipgym.simulators.soc.simulate import SIMULATOR_VERSION
 
 GOLDEN = Path(__file__).parent / "golden_trajectories.json"
@@ -24,35 +24,33 @@ SOC_CASES = [(env_id, scenario) for env_id in SOC_IDS for scenario in SCENARIOS]
 """Every id with every scenario."""
 
 
+DRAM_IDS = {
+    "chipgym/DramDesign-v0": {"requests": 200},
+    "chipgym/DramTuning-v0": {"requests": 200, "budget": 12},
+}
+"""The design and tuning forms, with arguments that make episodes short."""
+
+DRAM_CASES = [
+    (env_id, {"scenario": scenario, **short})
+    for env_id, short in DRAM_IDS.items()
+    for scenario in DRAM_SCENARIOS
+]
+"""Both ids with every scenario."""
+
+
+DRAM_RUN_CASES = [
+    ("chipgym/DramRuntime-v0", {"scenario": scenario, "num_requests": 300})
+    for scenario in runtime_presets.SCENARIOS
+] + [
+    ("chipgym/DramCommand-v0", {"scenario": scenario, "num_requests": 40})
+    for scenario in command_presets.SCENARIOS
+]
+"""The run-time and the per-command form with every scenario, in short episodes."""
+
+
 def golden_cases() -> Iterator[tuple[str, dict[str, Any], str]]:
     """Every golden trajectory: id, arguments, version of the simulator behind it."""
     for env_id, scenario in SOC_CASES:
         yield env_id, {"scenario": scenario}, SIMULATOR_VERSION
-
-
-LOGIC_GOLDEN = Path(__file__).parent / "golden_logic.json"
-LOGIC_VERSION = f"{logic.SIMULATOR_VERSION}, ABC of {PINNED_PACKAGE}"
-
-LOGIC_GOLDEN_CASES: list[tuple[str, dict[str, Any]]] = [
-    ("chipgym/LogicSynthesis-v0", {"scenario": "own-small"}),
-    ("chipgym/LogicSynthesis-v0", {"scenario": "own-small", "objective": "log-adp"}),
-    ("chipgym/LogicSynthesis-v0", {"scenario": "abcrl"}),
-    ("chipgym/LogicSynthesis-v0", {"scenario": "boils"}),
-    ("chipgym/LogicSynthesis-v0", {"scenario": "drills", "steps": 20}),
-    ("chipgym/LogicRecipe-v0", {"scenario": "own-small", "steps": 3}),
-]
-"""Golden trajectories of logic synthesis; they hold for the pinned ABC."""
-
-
-def abc_package() -> str:
-    """Package of the ABC that would run; empty where it is from elsewhere, or missing."""
-    try:
-        return find_abc().package
-    except AbcNotFoundError:
-        return ""
-
-
-def logic_golden_cases() -> Iterator[tuple[str, dict[str, Any], str]]:
-    """As `golden_cases`, for logic synthesis."""
-    for env_id, kwargs in LOGIC_GOLDEN_CASES:
-        yield env_id, kwargs, LOGIC_VERSION
+    for env_id, kwargs in [*DRAM_CASES, *DRAM_RUN_CASES]:
+        yield env_id, kwargs, DRAM_VERSION

@@ -9,8 +9,9 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
-from cases import LOGIC_GOLDEN, LOGIC_GOLDEN_CASES, LOGIC_VERSION, UPDATE, abc_package
+from cases import UPDATE
 from gymnasium.utils.env_checker import check_env as gymnasium_check
+from logic_cases import LOGIC_GOLDEN, LOGIC_GOLDEN_CASES, LOGIC_VERSION, abc_package
 from stable_baselines3.common.env_checker import check_env as sb3_check
 
 from chipgym.envs import logic_synthesis_v0

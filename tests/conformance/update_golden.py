@@ -9,14 +9,8 @@ from chipgym.envs.core.testing import write_golden
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from cases import (
-    GOLDEN,
-    LOGIC_GOLDEN,
-    PINNED_PACKAGE,
-    abc_package,
-    golden_cases,
-    logic_golden_cases,
-)
+from cases import GOLDEN, golden_cases
+from logic_cases import LOGIC_GOLDEN, PINNED_PACKAGE, abc_package, logic_golden_cases
 
 if __name__ == "__main__":
     write_golden(GOLDEN, golden_cases())

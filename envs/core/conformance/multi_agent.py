@@ -25,9 +25,9 @@ __all__ = ["check_aec", "check_multi_agent", "check_parallel"]
 MultiTarget = str | Callable[..., Any]
 
 # Advice of PettingZoo's checker that does not fit environments with named agents and masks: it
-# wants names like "player_0", equal spaces for all agents, bare Box observations and no MultiDiscrete
-# actions, although its own classic games use the same {"observation", "action_mask"} dictionaries
-# as we do.
+# wants names like "player_0", equal spaces for all agents, bare Box observations (although its own
+# classic games use the same {"observation", "action_mask"} dictionaries as we do) and no
+# MultiDiscrete actions.
 ADVICE = re.compile(
     r"We recommend agents to be named|Agents have different observation space sizes"
     r"|Observation space for each agent probably should be|Observation is not a NumPy array"
