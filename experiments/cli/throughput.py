@@ -14,11 +14,11 @@ from chipgym.simulators.core.files import write_json
 
 __all__ = ["throughput"]
 
-FAMILIES = ("soc",)
+FAMILIES = ("soc", "logic")
 
 
 def throughput(
-    family: Annotated[str, typer.Argument(help="Family to measure: soc.")] = "soc",
+    family: Annotated[str, typer.Argument(help="Family to measure: soc or logic.")] = "soc",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     output: Annotated[Path | None, typer.Option(help="Write the JSON to this file.")] = None,
     quick: Annotated[
@@ -28,18 +28,50 @@ def throughput(
     """Measure simulator, environments, training and memory; nothing else should be running."""
     if family not in FAMILIES:
         raise UnknownNameError("family", family, FAMILIES)
-    from chipgym.experiments.throughput.soc import FULL, QUICK, measure_soc
-
-    console = status_console()
-    document = measure_soc(
-        QUICK if quick else FULL, lambda text: console.print(text, highlight=False)
-    )
+    document = _measure(family, quick)
     if output is not None:
         write_json(output, document)
     if as_json:
         print_json(document)
     else:
-        output_console().print(_table(document))
+        output_console().print(_table(document) if family == "soc" else _logic_table(document))
+
+
+def _measure(family: str, quick: bool) -> dict[str, Any]:
+    console = status_console()
+
+    def report(text: str) -> None:
+        console.print(text, highlight=False)
+
+    if family == "logic":
+        from chipgym.experiments.throughput import logic
+
+        return logic.measure_logic(logic.QUICK if quick else logic.FULL, report)
+    from chipgym.experiments.throughput import soc
+
+    return soc.measure_soc(soc.QUICK if quick else soc.FULL, report)
+
+
+def _logic_table(document: dict[str, Any]) -> Table:
+    """Show the circuits; the JSON has the rest."""
+    table = Table(title=f"Throughput of logic, {document['abc']}", title_justify="left")
+    columns = {
+        "circuit": "circuit",
+        "nodes": "nodes",
+        "bare_abc_ms": "ABC, ms",
+        "step_ms": "step, ms",
+        "step_over_bare_abc": "step / ABC",
+        "replay_over_session": "replay / step",
+        "cached_step_us": "cached, µs",
+    }
+    for head in columns.values():
+        table.add_column(head, justify="left" if head == "circuit" else "right")
+    for row in document["circuits"]:
+        table.add_row(*(str(row[key]) for key in columns))
+    summary = document["summary"]
+    means = (summary[key] for key in list(columns)[4:])
+    table.add_row("mean (cached: median)", "", "", "", *(str(value) for value in means))
+    return table
 
 
 def _table(document: dict[str, Any]) -> Table:
