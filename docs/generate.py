@@ -119,21 +119,22 @@ def knob_section(base: Any) -> str:
         return ""
     from chipgym.envs.dram_tuning.knobs import KNOB_SETS
     from chipgym.envs.dram_tuning.reward import OBJECTIVES
+    from chipgym.simulators.dram.rules import RULES
 
-    maps = [entry.name for entry in base.generator.address_maps]
+    offer = ([m.name for m in base.generator.address_maps], space.device.refresh_policies)
     knobs = [
         [f"`{k.name}`", ", ".join(map(str, k.values)), k.default, k.group, k.meaning]
         for k in space.knobs
     ]
-    sets = [[f"`{s.name}`", f"{s.size(maps):,}", s.description] for s in KNOB_SETS.values()]
-    rules = [[f"`{rule.name}`", rule.reason] for rule in space.rules]
+    sets = [[f"`{s.name}`", f"{s.size(*offer):,}", s.description] for s in KNOB_SETS.values()]
+    rules = [[", ".join(f"`{name}`" for name in rule.fields), rule.reason] for rule in RULES]
     goals = [[f"`{o.name}`", f"`{o.metric}`", o.description] for o in OBJECTIVES.values()]
     text = "\n## Knobs\n\nOf the default scenario; a design is the index of a value for each.\n\n"
     text += table(["knob", "values", "default", "group", "meaning"], knobs)
     text += "\nKnob sets, for the `knobs` argument, with the number of designs on this device:\n\n"
     text += table(["set", "designs", "what it is"], sets)
     text += "\nDesigns that break one of these rules are infeasible:\n\n"
-    text += table(["rule", "reason"], rules)
+    text += table(["knobs", "rule"], rules)
     text += "\n## Objectives\n\nEach ranks designs by its primary metric.\n\n"
     return text + table(["objective", "primary metric", "what it is"], goals)
 

@@ -8,12 +8,23 @@ from dataclasses import dataclass
 from typing import Any
 
 import gymnasium
+from gymnasium.vector import VectorWrapper
 
-from chipgym.experiments.suite import TaskSpec
+from chipgym.experiments.policies import import_attribute
+from chipgym.experiments.suite import WRAPPERS, TaskSpec
 from chipgym.simulators.core.errors import ChipGymError, InvalidValueError, UnknownNameError
 from chipgym.simulators.core.hashing import content_hash
 
-__all__ = ["EnvFacts", "env_ids", "instance_hash", "make_env", "probe", "scenarios"]
+__all__ = [
+    "EnvFacts",
+    "env_ids",
+    "instance_hash",
+    "make_env",
+    "probe",
+    "scenarios",
+    "vector_wrapper_class",
+    "wrapper_class",
+]
 
 FAMILIES = {
     "chipgym/Soc": ("chipgym.simulators.soc", "chipgym.envs.soc_scheduling.presets"),
@@ -83,19 +94,21 @@ def _family(env_id: str) -> tuple[str, str] | None:
 
 
 def make_env(task: TaskSpec, split: str | None = None, **kwargs: Any) -> gymnasium.Env[Any, Any]:
-    """Make the scalar environment of a task.
+    """Make the scalar environment of a task, in its wrapper if it has one.
 
     Raises
     ------
     UnknownNameError
         There is no such environment id.
     InvalidValueError
-        The environment does not take one of the keyword arguments.
+        The environment does not take one of the keyword arguments, or does not fit the wrapper.
     """
     try:
-        return gymnasium.make(
+        env = gymnasium.make(
             task.env, disable_env_checker=True, **{**task.env_kwargs(split), **kwargs}
         )
+        wrapper = wrapper_class(task)
+        return env if wrapper is None else wrapper(env)
     except gymnasium.error.UnregisteredEnv as error:
         raise UnknownNameError("known environment", task.env, env_ids()) from error
     except gymnasium.error.Error as error:
@@ -110,6 +123,25 @@ def make_env(task: TaskSpec, split: str | None = None, **kwargs: Any) -> gymnasi
         raise InvalidValueError(
             "kwargs", task.env_kwargs(split), f"arguments of {task.env} ({error})"
         ) from error
+
+
+def wrapper_class(task: TaskSpec) -> type[gymnasium.Wrapper[Any, Any, Any, Any]] | None:
+    """Class of a task's wrapper, None if it has none."""
+    if task.wrapper is None:
+        return None
+    found: type[gymnasium.Wrapper[Any, Any, Any, Any]] = import_attribute(
+        "wrapper", WRAPPERS[task.wrapper][0]
+    )
+    return found
+
+
+def vector_wrapper_class(task: TaskSpec) -> type[VectorWrapper] | None:
+    """Class of a task's wrapper for native vector environments, None if there is none."""
+    name = None if task.wrapper is None else WRAPPERS[task.wrapper][1]
+    if name is None:
+        return None
+    found: type[VectorWrapper] = import_attribute("wrapper", name)
+    return found
 
 
 def probe(task: TaskSpec) -> EnvFacts:

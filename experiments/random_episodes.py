@@ -64,7 +64,8 @@ class RandomEpisodes:
     def plan(self, env: gymnasium.Env[Any, Any], instance: int) -> None:
         """Run random episodes on the instance and keep the best one's actions.
 
-        Episodes with the same actions, or the same ``info["design_key"]``, count once. Episodes
+        Episodes with the same actions count once, and so do episodes of one step with the same
+        ``info["design_key"]``. Episodes
         whose ``info["metrics"]`` hold ``feasible`` 0, or no value of the primary metric, are passed
         over, and drawing goes on until one is not.
 
@@ -80,10 +81,11 @@ class RandomEpisodes:
         best, seen, self.evaluations = -math.inf, set(), 0
         for _ in range(self.budget * EPISODES_PER_EVALUATION):
             actions, info = _play(env, instance, rng)
-            key = str(info.get("design_key") or json.dumps(plain(actions)))
+            named = info.get("design_key") if len(actions) == 1 else None
+            key = str(named or json.dumps(plain(actions)))
             if key not in seen:
                 seen.add(key)
-                self.evaluations += max(int(info.get("evaluations", 1)), 1)
+                self.evaluations += int(info.get("evaluations", 1))
             value = float(info["metrics"].get(metric, math.nan))
             usable = math.isfinite(value) and bool(info["metrics"].get("feasible", True))
             worth = -value if lower else value

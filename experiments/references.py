@@ -3,6 +3,10 @@
 They anchor the score (see `chipgym.experiments.scoring`), so they are stored with the leaderboards,
 with the version of the simulator and the command that made them. A run whose tasks have no stored
 references makes its own, by the same procedure.
+
+The random policy is averaged over ten seeds, and the reference is one run. Where an environment
+declares ``random-search-N`` as its reference, random is one random design averaged over fifty
+seeds, and the reference is averaged over ten (`chipgym.experiments.random_episodes`).
 """
 
 from __future__ import annotations
@@ -153,6 +157,8 @@ def stored_references(task: TaskSpec, simulator_version: str) -> TaskReferences 
 def reference_jobs(root: Path, task: TaskSpec, facts: EnvFacts) -> list[Job]:
     """Build the jobs whose records make a task's references."""
     version = facts.simulator_version
+    # The references of a task in another form of actions are those of the plain one.
+    task = task.without_wrapper()
     return [
         make_job(
             root,
@@ -197,7 +203,7 @@ def build_references(
 
 def measure_references(task: TaskSpec, facts: EnvFacts, command: str) -> TaskReferences:
     """Make a task's references in this process, without keeping the records."""
-    env = make_env(task)
+    env = make_env(task.without_wrapper())
     try:
 
         def records(policy: str, seed: int) -> list[EpisodeRecord]:

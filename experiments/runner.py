@@ -257,10 +257,11 @@ def _check_agent(agent: AgentSpec, suite: Suite) -> None:
     if agent.policy is not None:
         build_policy(agent.policy, agent.kwargs)
         return
-    from chipgym.experiments.training import check_algorithm
+    from chipgym.experiments.training import check_algorithm, check_form
 
     check_algorithm(agent.algorithm or "", agent.hyperparameters)
     for task in suite.tasks:
+        check_form(agent.algorithm or "", task)
         steps = agent.steps_for(task) or 0
         if task.max_steps is not None and steps > task.max_steps:
             raise InvalidValueError(

@@ -20,6 +20,7 @@ import gymnasium
 
 from chipgym.agents.core.searcher import Searcher
 from chipgym.agents.search.errors import NoAllowedDesignError, SearchExhaustedError
+from chipgym.experiments.environments import instance_hash
 from chipgym.experiments.evaluation import plain
 from chipgym.experiments.search_record import (
     Ending,
@@ -68,8 +69,9 @@ def run_search(
         Instance of the environment's split. The environment's luck depends on it alone.
     seed : int
         The searcher's seed, for the record.
-    score : {"reward", "metric"}
-        What the searcher is told: the reward, or the primary metric, negated where lower is better.
+    score : {"reward", "metric", "vector"}
+        What the searcher is told: the reward, the primary metric, negated where lower is better, or
+        ``info["reward_vector"]``, for a searcher of several objectives.
     max_asks : int, optional
         Asks after which the search ends whatever the budget; by default 20 times the budget. So a
         search that proposes known designs for ever ends.
@@ -98,8 +100,10 @@ def run_search(
     evaluator = _Evaluator(env, instance, score)
     head = SearchHead(
         env=env.spec.id if env.spec is not None else type(env.unwrapped).__name__,
+        arguments=_arguments(env),
         instance=instance,
         instance_id=evaluator.instance_id,
+        instance_hash=instance_hash(env),
         simulator_version=str(getattr(env.unwrapped, "simulator_version", "")),
         metric=evaluator.metric,
         lower_is_better=evaluator.lower_is_better,
@@ -127,7 +131,7 @@ def run_search(
             simulated = step.evaluations > evaluator.spent
             evaluator.remember(step)
             writer.add(step)
-            searcher.tell(design, math.nan if step.score is None else step.score)
+            searcher.tell(design, _told(step))
             if on_evaluation is not None and simulated:
                 on_evaluation(step)
             if step.evaluations >= budget:
@@ -140,8 +144,8 @@ class _Evaluator:
     """Simulates designs on one instance and counts what they cost."""
 
     def __init__(self, env: gymnasium.Env[Any, Any], instance: int, score: ScoreKind) -> None:
-        if score not in ("reward", "metric"):
-            raise InvalidValueError("score", score, "reward or metric")
+        if score not in ("reward", "metric", "vector"):
+            raise InvalidValueError("score", score, "reward, metric or vector")
         self.env, self.instance, self.kind = env, instance, score
         base: Any = env.unwrapped
         self.metric = str(base.primary_metric)
@@ -171,6 +175,7 @@ class _Evaluator:
                 key=known.key,
                 score=known.score,
                 metrics=known.metrics,
+                vector=known.vector,
                 evaluations=self.spent,
                 repeated=True,
                 error=known.error,
@@ -189,8 +194,9 @@ class _Evaluator:
         metrics = {str(name): _finite(value) for name, value in info["metrics"].items()}
         key = str(info.get("design_key") or "")
         cost = int(info.get("evaluations", 1))
-        value = _finite(reward) if self.kind == "reward" else self._oriented(metrics)
-        return self._step(number, design, value, metrics, cost, key=key)
+        value = self._oriented(metrics) if self.kind == "metric" else _finite(reward)
+        vector = _vector(info) if self.kind == "vector" else None
+        return self._step(number, design, value, metrics, cost, key=key, vector=vector)
 
     def _oriented(self, metrics: dict[str, float | None]) -> float | None:
         value = metrics.get(self.metric)
@@ -205,6 +211,7 @@ class _Evaluator:
         cost: int,
         key: str = "",
         error: str = "",
+        vector: tuple[float, ...] | None = None,
     ) -> SearchStep:
         document = plain(design)
         name = key or _text(document)
@@ -215,6 +222,7 @@ class _Evaluator:
             key=name,
             score=score,
             metrics=metrics,
+            vector=vector,
             evaluations=self.spent + cost,
             error=error,
         )
@@ -227,6 +235,31 @@ def _replayed(writer: SearchWriter, number: int, design: Any) -> SearchStep | No
         reason = f"ask {number}: the record has {step.design}, the searcher asks {plain(design)}"
         raise FileFormatError(writer.path, reason)
     return step
+
+
+def _told(step: SearchStep) -> Any:
+    """Return what a searcher is told of a step."""
+    if step.vector is not None:
+        return step.vector
+    return math.nan if step.score is None else step.score
+
+
+def _vector(info: dict[str, Any]) -> tuple[float, ...]:
+    if "reward_vector" not in info:
+        raise InvalidValueError(
+            "score", "vector", "reward or metric: this environment gives no info['reward_vector']"
+        )
+    return tuple(float(value) for value in info["reward_vector"])
+
+
+def _arguments(env: gymnasium.Env[Any, Any]) -> dict[str, Any]:
+    """Keyword arguments of an environment as JSON; of objects their hash, or their class."""
+    kwargs = {} if env.spec is None else env.spec.kwargs
+
+    def named(value: Any) -> str:
+        return str(getattr(value, "content_hash", type(value).__name__))
+
+    return dict(json.loads(json.dumps(plain(kwargs), default=named)))
 
 
 def _hyperparameters(searcher: Any) -> dict[str, Any]:

@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 Ending = Literal["budget", "asks", "exhausted", "no allowed design"]
-ScoreKind = Literal["reward", "metric"]
+ScoreKind = Literal["reward", "metric", "vector"]
 Line = TypeVar("Line", bound=Description)
 
 
@@ -36,11 +36,14 @@ class SearchHead(Description):
 
     Attributes
     ----------
-    env, instance, instance_id, simulator_version : str, int, str, str
+    env, arguments : str, dict
+        Id and keyword arguments of the environment.
+    instance, instance_id, instance_hash, simulator_version : int, str, str, str
+        The hash is that of the instance's description, "" where it has none.
     metric, lower_is_better : str, bool
         The environment's primary metric.
     searcher, hyperparameters, seed : str, dict, int
-    score : {"reward", "metric"}
+    score : {"reward", "metric", "vector"}
         What the searcher was told.
     budget, max_asks : int
         Distinct simulations and proposals at which the search ends.
@@ -48,8 +51,10 @@ class SearchHead(Description):
 
     format: Literal[1] = 1
     env: str
+    arguments: dict[str, Any]
     instance: Annotated[int, Field(ge=0)]
     instance_id: str
+    instance_hash: str
     simulator_version: str
     metric: str
     lower_is_better: bool
@@ -73,7 +78,10 @@ class SearchStep(Description):
     key : str
         Name of what was simulated.
     score : float or None
-        What the searcher was told; None if the design could not be evaluated.
+        What the searcher was told; None if the design could not be evaluated. Where it was told a
+        vector, the reward.
+    vector : list of float or None
+        The vector that it was told.
     metrics : dict
         Metrics with their units, None where not finite.
     evaluations : int
@@ -90,6 +98,7 @@ class SearchStep(Description):
     score: float | None
     metrics: dict[str, float | None]
     evaluations: Annotated[int, Field(ge=0)]
+    vector: tuple[float, ...] | None = None
     repeated: bool = False
     error: str = ""
 

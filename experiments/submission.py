@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 import chipgym
+from chipgym.agents.multi_agent.arguments import ALGORITHMS as MULTI_AGENT
 from chipgym.experiments.environments import probe
 from chipgym.experiments.runner import Run
 from chipgym.experiments.suite import AgentSpec
@@ -97,6 +98,8 @@ def _head(
             "scenario": task.scenario,
             "objective": task.objective,
             "kwargs": task.kwargs,
+            "parallel_kwargs": task.parallel_kwargs,
+            "wrapper": task.wrapper,
             "instances": list(task.instance_indexes),
             "simulator_version": probe(task).simulator_version,
         }
@@ -111,6 +114,7 @@ def _head(
             "date": datetime.now(UTC).date().isoformat(),
             "package_version": chipgym.__version__,
             "kind": kind,
+            "multi_agent": spec.algorithm in MULTI_AGENT,
             "seeds": list(spec.seed_list(run.suite.seeds)),
             "training_steps": summary.training_steps,
             "training_evaluations": max(result.training_evaluations for result in results),

@@ -19,6 +19,7 @@ from chipgym.simulators.core.errors import (
 )
 
 __all__ = [
+    "WRAPPERS",
     "AgentSpec",
     "CurveSpec",
     "SmokeSpec",
@@ -28,6 +29,17 @@ __all__ = [
     "slug",
     "suite_names",
 ]
+
+_DESIGN_WRAPPERS = "chipgym.envs.core.design_wrappers"
+WRAPPERS: dict[str, tuple[str, str | None]] = {
+    "continuous": (
+        f"{_DESIGN_WRAPPERS}:ContinuousActions",
+        f"{_DESIGN_WRAPPERS}:ContinuousVectorActions",
+    ),
+    "multiplexed": (f"{_DESIGN_WRAPPERS}:TimeMultiplexed", None),
+}
+"""Other forms of a task's actions by name (real numbers, one choice a step): the wrapper, and that
+of vector environments where there is one."""
 
 SUITES = Path(__file__).resolve().parent / "suites"
 Name = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[A-Za-z0-9][\w .+()-]*$")]
@@ -56,8 +68,13 @@ class TaskSpec(Description):
         The first n instances, or these.
     kwargs : dict
         Further keyword arguments of the environment, in training and in evaluation.
+    parallel_kwargs : dict
+        Further keyword arguments of its PettingZoo form, for algorithms for many agents.
+    wrapper : str or None
+        Other form of the actions, a name of `WRAPPERS`, in training and in evaluation. The metric
+        is that of the plain task, and so are the references.
     name : str or None
-        Label in rankings and plots; by default the scenario.
+        Label in rankings and plots; by default the scenario, and the wrapper if there is one.
     max_steps, max_evaluations : int or None
         Budget of training in environment steps and in simulator evaluations, where limited.
     """
@@ -68,6 +85,8 @@ class TaskSpec(Description):
     split: Literal["test", "train"] = "test"
     instances: Count | tuple[Annotated[int, Field(ge=0)], ...] = 8
     kwargs: dict[str, Any] = {}
+    parallel_kwargs: dict[str, Any] = {}
+    wrapper: str | None = None
     name: Name | None = None
     max_steps: Annotated[int, Field(ge=1)] | None = None
     max_evaluations: Annotated[int, Field(ge=1)] | None = None
@@ -77,15 +96,19 @@ class TaskSpec(Description):
         indexes = self.instance_indexes
         if not indexes or len(set(indexes)) != len(indexes):
             raise ValueError("instances must be distinct and not empty")
-        taken = {"scenario", "objective", "split"} & set(self.kwargs)
-        if taken:
-            raise ValueError(f"kwargs must not repeat {', '.join(sorted(taken))}")
+        for field, given in (("kwargs", self.kwargs), ("parallel_kwargs", self.parallel_kwargs)):
+            taken = {"scenario", "objective", "split"} & set(given)
+            if taken:
+                raise ValueError(f"{field} must not repeat {', '.join(sorted(taken))}")
+        if self.wrapper is not None and self.wrapper not in WRAPPERS:
+            raise ValueError(f"wrapper {self.wrapper!r} is none of {', '.join(WRAPPERS)}")
         return self
 
     @property
     def label(self) -> str:
         """Name of the task in rankings and plots."""
-        return self.name or self.scenario or self.env.rpartition("/")[2]
+        plain = self.scenario or self.env.rpartition("/")[2]
+        return self.name or (f"{plain} ({self.wrapper})" if self.wrapper else plain)
 
     @property
     def instance_indexes(self) -> tuple[int, ...]:
@@ -100,8 +123,14 @@ class TaskSpec(Description):
         given = {name: value for name, value in named.items() if value is not None}
         return {**given, "split": split or self.split, **self.kwargs}
 
+    def without_wrapper(self) -> TaskSpec:
+        """Return the plain task, under the same label."""
+        if self.wrapper is None:
+            return self
+        return self.model_copy(update={"wrapper": None, "name": self.label})
+
     def identity(self) -> dict[str, Any]:
-        """What makes two tasks the same: everything but the instances, the label and the budget."""
+        """What makes two tasks the same: all but instances, label, budget and form of actions."""
         return {
             "env": self.env,
             "scenario": self.scenario,

@@ -6,14 +6,23 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import gymnasium
 from gymnasium.vector import AutoresetMode
 
-from chipgym.experiments.environments import make_env, probe
+from chipgym.agents.core.hyperparameters import algorithms, load_hyperparameters
+from chipgym.agents.multi_agent.arguments import ALGORITHMS as MULTI_AGENT
+from chipgym.experiments.environments import (
+    make_env,
+    probe,
+    vector_wrapper_class,
+    wrapper_class,
+)
 from chipgym.experiments.evaluation import run_episode
+from chipgym.experiments.parallel import make_env_for, make_parallel_env
 from chipgym.experiments.policies import import_attribute
 from chipgym.experiments.results import CURVE, TRAINING, CurvePoint
 from chipgym.experiments.suite import CurveSpec, TaskSpec
@@ -25,19 +34,26 @@ from chipgym.simulators.core.errors import (
 )
 from chipgym.simulators.core.files import read_json, write_json, write_text
 
-__all__ = ["algorithm_names", "check_algorithm", "load_trained", "make_vector_env", "train_in"]
+__all__ = [
+    "algorithm_names",
+    "check_algorithm",
+    "check_form",
+    "load_trained",
+    "make_vector_env",
+    "train_in",
+]
 
 POLICY = "policy"
 REPORTS = 100
 """Progress reports of a training, at most; learning curves have fewer points."""
 
 EVALUATION = "evaluation/"
+ENTRY = "entry"
+"""Hyperparameter that chooses a named entry of the stored ones instead of the task's."""
 
 
 def algorithm_names() -> list[str]:
     """Names of the training algorithms."""
-    from chipgym.agents.core.hyperparameters import algorithms
-
     return algorithms()
 
 
@@ -57,28 +73,50 @@ def check_algorithm(name: str, hyperparameters: Mapping[str, Any] | None = None)
             raise InvalidValueError("algorithm", name, "module:function")
     elif name not in algorithm_names():
         raise UnknownNameError("algorithm", name, algorithm_names())
-    elif hyperparameters:  # PyTorch is loaded for this, which is why it is not done always
-        from chipgym.agents.sb3.arguments import check_hyperparameters
+    elif hyperparameters:
+        values = dict(hyperparameters)
+        entry = values.pop(ENTRY, None)
+        if entry is not None:
+            load_hyperparameters(name, entry=entry)
+        if name in MULTI_AGENT:
+            from chipgym.agents.multi_agent.arguments import check_hyperparameters
+        else:  # PyTorch is loaded for this, which is why it is not done always
+            from chipgym.agents.sb3.arguments import check_hyperparameters
+        check_hyperparameters(name, values)
 
-        check_hyperparameters(name, hyperparameters)
+
+def check_form(algorithm: str, task: TaskSpec) -> None:
+    """Check that a task has the form that an algorithm for many agents needs.
+
+    Raises
+    ------
+    InvalidValueError
+        It has not.
+    """
+    if algorithm in MULTI_AGENT:
+        make_parallel_env(task).close()
 
 
 def make_vector_env(task: TaskSpec, num_envs: int) -> Any:
     """Make the training environment of a task: native where there is one, otherwise synchronous."""
     make_env(task, split="train").close()  # its errors are the clear ones
     env_id = task.env.rpartition(":")[2]  # its module is imported by now
-    if gymnasium.spec(env_id).vector_entry_point is not None:
-        return gymnasium.make_vec(
+    wrapper, vector_wrapper = wrapper_class(task), vector_wrapper_class(task)
+    native = gymnasium.spec(env_id).vector_entry_point is not None
+    if native and (wrapper is None or vector_wrapper is not None):
+        envs = gymnasium.make_vec(
             env_id,
             num_envs=num_envs,
             vectorization_mode="vector_entry_point",
             autoreset_mode=AutoresetMode.SAME_STEP,
             **task.env_kwargs("train"),
         )
+        return envs if vector_wrapper is None else vector_wrapper(envs)
     return gymnasium.make_vec(
         env_id,
         num_envs=num_envs,
         vectorization_mode="sync",
+        wrappers=None if wrapper is None else [wrapper],
         vector_kwargs={"autoreset_mode": AutoresetMode.SAME_STEP},
         **task.env_kwargs("train"),
     )
@@ -112,7 +150,7 @@ def train_in(
     steps, seed : int
         Environment steps, and the seed.
     hyperparameters : mapping
-        Overrides of the stored ones.
+        Overrides of the stored ones; ``entry`` names the stored ones to start from.
     curve : CurveSpec
         Points and instances of the learning curve.
     on_progress : callable
@@ -123,8 +161,7 @@ def train_in(
         values = _hyperparameters(algorithm, task, hyperparameters)
         recorder = _CurveWriter(task, curve, steps, on_progress)
         try:
-            result = _trainer(algorithm)(
-                lambda num_envs: make_vector_env(task, num_envs),
+            result = _trainer(algorithm, task)(
                 steps,
                 seed,
                 hyperparams=values,
@@ -154,6 +191,10 @@ def load_trained(folder: Path) -> Any:
     if ":" in algorithm:
         module = algorithm.partition(":")[0]
         return import_attribute("algorithm", f"{module}:load_policy")(folder / POLICY)
+    if algorithm in MULTI_AGENT:
+        from chipgym.agents.multi_agent.policy import load_multi_agent_policy
+
+        return load_multi_agent_policy(folder / POLICY)
     from chipgym.agents.sb3.policy import load_policy
 
     return load_policy(folder / POLICY)
@@ -171,14 +212,16 @@ class _CurveWriter:
         self._instances = task.instance_indexes[: curve.instances] if curve.points else ()
         self._every = -(-REPORTS // curve.points) if curve.points else 0
         self._metric = probe(task).metric
-        self._env = make_env(task) if self._instances else None
+        self._env: gymnasium.Env[Any, Any] | None = None
         self._calls = 0
 
     def evaluate(self, policy: Any) -> dict[str, float]:
         """Return the metric of each curve instance, or nothing between two points."""
         self._calls += 1
-        if self._env is None or (self._calls != 1 and self._calls % self._every):
+        if not self._instances or (self._calls != 1 and self._calls % self._every):
             return {}
+        if self._env is None:
+            self._env = make_env_for(self._task, policy)
         values = {}
         for instance in self._instances:
             record = run_episode(
@@ -212,14 +255,21 @@ class _CurveWriter:
             self._env.close()
 
 
-def _trainer(algorithm: str) -> Callable[..., Any]:
-    """The function that trains."""
+def _trainer(algorithm: str, task: TaskSpec) -> Callable[..., Any]:
+    """The function that trains, in the task's environments."""
+    if algorithm in MULTI_AGENT:
+        from chipgym.agents.multi_agent.train import train_agents
+
+        return partial(train_agents, algorithm, lambda: make_parallel_env(task, "train"))
+
+    def make_envs(num_envs: int) -> Any:
+        return make_vector_env(task, num_envs)
+
     if ":" in algorithm:
-        trainer: Callable[..., Any] = import_attribute("algorithm", algorithm)
-        return trainer
+        return partial(import_attribute("algorithm", algorithm), make_envs)
     from chipgym.agents.sb3.train import train_agent
 
-    return lambda *args, **kwargs: train_agent(algorithm, *args, **kwargs)
+    return partial(train_agent, algorithm, make_envs)
 
 
 def _hyperparameters(
@@ -228,10 +278,12 @@ def _hyperparameters(
     """Stored hyperparameters of the task, with the overrides."""
     if ":" in algorithm:
         return dict(overrides)
-    from chipgym.agents.core.hyperparameters import load_hyperparameters
-
-    stored = load_hyperparameters(algorithm, task.env, task.scenario or "default")
-    return {**stored.values, **overrides}
+    given = dict(overrides)
+    env_id = task.env.rpartition(":")[2]
+    stored = load_hyperparameters(
+        algorithm, env_id, task.scenario or "default", entry=given.pop(ENTRY, None)
+    )
+    return {**stored.values, **given}
 
 
 def _check_budget(task: TaskSpec, evaluations: int) -> None:

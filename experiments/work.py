@@ -13,10 +13,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from chipgym.experiments.environments import make_env, probe
+from chipgym.experiments.environments import probe
 from chipgym.experiments.evaluation import run_episode
 from chipgym.experiments.jobs import Job, Progress, ProgressCallback
 from chipgym.experiments.manifest import build_manifest, timestamp
+from chipgym.experiments.parallel import make_env_for
 from chipgym.experiments.policies import build_policy
 from chipgym.experiments.results import DONE, RECORDS, is_finished, result_hashes
 from chipgym.leaderboards.schema import EpisodeRecord
@@ -84,7 +85,7 @@ def _record(job: Job, policy: Any, report: ProgressCallback) -> None:
         return
     instances = job.task.instance_indexes
     done = _keep_whole_lines(folder / PARTIAL)
-    env = make_env(job.task)
+    env = make_env_for(job.task, policy)
     try:
         with (folder / PARTIAL).open("ab") as file:
             for count, instance in enumerate(instances[done:], done):

@@ -95,6 +95,8 @@ class SubmittedTask(Description):
     objective: Text | None = None
     split: Literal["test"] = "test"
     kwargs: dict[str, Any] = {}
+    parallel_kwargs: dict[str, Any] = {}
+    wrapper: Text | None = None
     instances: Annotated[tuple[Index, ...], Field(min_length=1, max_length=10_000)]
     simulator_version: Text
 
@@ -119,6 +121,8 @@ class Submission(Description):
 
     Attributes
     ----------
+    multi_agent : bool
+        Whether the actions are joint ones of the environment's PettingZoo form.
     training_steps, training_evaluations : int
         Budget spent per task and seed before the test episodes. Cannot be proven from artefacts:
         shown as *attested*.
@@ -132,6 +136,7 @@ class Submission(Description):
     date: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
     package_version: Text
     kind: Literal["heuristic", "learned", "search"]
+    multi_agent: bool = False
     seeds: Annotated[tuple[Index, ...], Field(min_length=1, max_length=1000)]
     training_steps: Annotated[int, Field(ge=0)] = 0
     training_evaluations: Annotated[int, Field(ge=0)] = 0

@@ -96,7 +96,7 @@ def verify_submission(
     tasks = []
     for task in submission.tasks:
         try:
-            tasks.append(_verify_task(task, by_task[task.label], reasons))
+            tasks.append(_verify_task(submission, task, by_task[task.label], reasons))
         except (ChipGymError, RejectionError) as error:
             reasons.append(f"task {task.label}: {error}")
     outcome: dict[str, Any] = {}
@@ -137,6 +137,8 @@ def _check_tasks(submission: Submission, suite_path: str | None) -> None:
         task.label: {
             **task.identity(),
             "env": task.env.rpartition(":")[2],
+            "parallel_kwargs": task.parallel_kwargs,
+            "wrapper": task.wrapper,
             "instances": task.instance_indexes,
         }
         for task in suite.tasks
@@ -188,10 +190,14 @@ def _sorted_records(
 
 
 def _verify_task(
-    task: SubmittedTask, records: Sequence[EpisodeRecord], reasons: list[str]
+    submission: Submission,
+    task: SubmittedTask,
+    records: Sequence[EpisodeRecord],
+    reasons: list[str],
 ) -> TaskResult:
     """Replay the records of a task, collecting reasons to reject."""
     from chipgym.experiments.environments import make_env, probe
+    from chipgym.experiments.parallel import JointEnv, make_parallel_env
     from chipgym.experiments.references import measure_references, stored_references
     from chipgym.experiments.suite import TaskSpec
 
@@ -208,7 +214,7 @@ def _verify_task(
     if references is None:
         references = measure_references(spec, facts, "chipgym leaderboard verify")
     feasibility = feasibility_checker(task.env)
-    env = make_env(spec)
+    env = JointEnv(make_parallel_env(spec)) if submission.multi_agent else make_env(spec)
     results = []
     try:
         for record in records:

@@ -22,7 +22,7 @@ __all__ = ["hash_named_arrays", "read_arrays", "write_arrays"]
 def write_arrays(path: str | os.PathLike[str], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
     """Write named arrays."""
     content = io.BytesIO()
-    np.savez(content, allow_pickle=False, **arrays)  # type: ignore[arg-type]
+    np.savez(content, allow_pickle=False, **arrays)
     write_bytes(path, content.getvalue())
 
 

@@ -57,6 +57,8 @@ class PPOArguments:
     """Widths of the hidden layers, of actors and critics alike."""
     activation: str = "tanh"
     """Activation function, tanh or relu."""
+    log_std_init: float = 0.0
+    """Logarithm of the first standard deviation of real numbers, whose bounds count as -1 and 1."""
     share_actor: bool = False
     """One actor for all agents (mappo only; ippo never shares, shared_ppo always does)."""
     normalize_observations: bool = True
@@ -136,6 +138,8 @@ def _check(name: str, value: Any) -> None:
     elif name == "activation":
         if value not in ACTIVATIONS:
             raise UnknownNameError("activation", value, ACTIVATIONS)
+    elif name == "log_std_init":
+        check_range(name, value)
     elif not (name == "clip_range_vf" and value is None):
         check_range(name, value, 0.0, low_open=name in ("reward_scale", "max_grad_norm"))
 

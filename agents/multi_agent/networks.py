@@ -95,12 +95,15 @@ class NetworkShape:
         Widths of the hidden layers.
     activation : str
         Activation function.
+    log_std_init : float
+        First logarithm of the standard deviation of real numbers.
     """
 
     shared: bool
     state_size: int
     net_arch: tuple[int, ...] = (64, 64)
     activation: str = "tanh"
+    log_std_init: float = 0.0
 
 
 class AgentNetworks(nn.Module):
@@ -130,7 +133,7 @@ class AgentNetworks(nn.Module):
         outputs = joint.choices * joint.options + joint.reals
         arch, activation = shape.net_arch, shape.activation
         self.actor = GroupedMLP(inputs, arch, outputs, used, activation, 0.01, generator)
-        self.log_std = nn.Parameter(torch.zeros(groups, joint.reals))
+        self.log_std = nn.Parameter(torch.full((groups, joint.reals), shape.log_std_init))
         if shape.state_size:
             # One value an agent, since agents may be paid differently.
             seen = [shape.state_size]

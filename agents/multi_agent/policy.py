@@ -132,7 +132,10 @@ class MultiAgentPolicy:
         return joint.flat_actions(found.choices.numpy(), found.reals.numpy())
 
     def choose(
-        self, observations: Mapping[str, Any], infos: Mapping[str, Any] | None = None
+        self,
+        observations: Mapping[str, Any],
+        infos: Mapping[str, Any] | None = None,
+        agents: Sequence[str] | None = None,
     ) -> dict[str, Any]:
         """Choose the actions of one PettingZoo parallel environment, as it takes them.
 
@@ -140,6 +143,8 @@ class MultiAgentPolicy:
         ----------
         observations, infos : mapping
             What ``reset`` or ``step`` returned; masks are found in either.
+        agents : sequence of str, optional
+            Who acts, ``env.agents``; by default all that are observed.
         """
         joint = self.joint
         masks = np.ones((1, sum(agent.mask_size for agent in joint.agents)), dtype=np.bool_)
@@ -152,7 +157,9 @@ class MultiAgentPolicy:
                     masks[0, at : at + agent.mask_size] = mask
             at += agent.mask_size
         batch = {name: observation_of(part)[None] for name, part in observations.items()}
-        return joint.by_agent(self.act(batch, masks)[0], list(observations))
+        return joint.by_agent(
+            self.act(batch, masks)[0], list(observations) if agents is None else agents
+        )
 
     def _distribution(
         self, observations: npt.NDArray[np.float32], masks: npt.NDArray[np.bool_]

@@ -110,7 +110,8 @@ class Learner:
         """
         arguments = self.arguments
         advantages = advantages_of(rollout, next_values, arguments.gamma, arguments.gae_lambda)
-        returns, values = advantages + rollout.values, rollout.values
+        returns: npt.NDArray[Any] = advantages + rollout.values
+        values: npt.NDArray[Any] = rollout.values
         if arguments.normalize_returns:
             shape = (-1, returns.shape[-1])
             self.return_moments.update(returns.reshape(shape), rollout.present.reshape(shape))
@@ -125,7 +126,7 @@ class Learner:
         size = min(arguments.batch_size, rows)
         for _ in range(arguments.n_epochs):
             order = torch.randperm(rows, generator=self.generator)
-            for picked in order.split(size):
+            for picked in torch.split(order, size):
                 self._learn({name: part[picked] for name, part in batch.items()}, remaining)
 
     def _learn(self, batch: dict[str, Tensor], remaining: float) -> None:

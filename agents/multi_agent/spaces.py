@@ -191,7 +191,7 @@ class JointSpaces:
             It has another length than the agent's options together.
         """
         if mask is None or self.agents[index].mask_size == 0:
-            return self.padding[index]
+            return np.asarray(self.padding[index])
         agent = self.agents[index]
         if len(mask) != agent.mask_size:
             raise InvalidValueError(
@@ -204,7 +204,7 @@ class JointSpaces:
             at += count
         # A choice without a legal option (an agent that has left) takes the first.
         placed[~placed.any(axis=1), 0] = True
-        return placed
+        return np.asarray(placed)
 
     def split_masks(self, masks: BoolArray) -> BoolArray:
         """Place the agents' flat masks, side by side in each row: (N, M) to (N, A, H, K)."""
@@ -216,9 +216,7 @@ class JointSpaces:
                 at += agent.mask_size
         return placed
 
-    def flat_actions(
-        self, choices: npt.NDArray[np.int64], reals: FloatArray
-    ) -> npt.NDArray[np.int64] | npt.NDArray[np.float32]:
+    def flat_actions(self, choices: npt.NDArray[np.int64], reals: FloatArray) -> npt.NDArray[Any]:
         """Return the agents' actions side by side, in the environment's values.
 
         Parameters

@@ -131,7 +131,9 @@ def _networks(
 ) -> AgentNetworks:
     shared = algorithm == "shared_ppo" or arguments.share_actor
     state_size = envs.state_size if algorithm == "mappo" else 0
-    shape = NetworkShape(shared, state_size, arguments.net_arch, arguments.activation)
+    shape = NetworkShape(
+        shared, state_size, arguments.net_arch, arguments.activation, arguments.log_std_init
+    )
     return AgentNetworks(envs.joint, shape, generator)
 
 

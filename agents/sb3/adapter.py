@@ -59,13 +59,14 @@ class VectorEnvAdapter(VecEnv):
         space = envs.single_action_space
         self._choices = space.nvec.tolist() if isinstance(space, gym.spaces.MultiDiscrete) else None
         self.reward_scale = reward_scale
+        self.repair = repair
+        self._masked: bool | None = None
         self._resets_itself = mode == AutoresetMode.SAME_STEP
         self._actions: npt.NDArray[Any] = np.zeros(envs.num_envs, dtype=np.int64)
         self._returns = np.zeros(envs.num_envs)
         self._lengths = np.zeros(envs.num_envs, dtype=np.int64)
         self._started = time.perf_counter()
         super().__init__(envs.num_envs, envs.single_observation_space, envs.single_action_space)
-        self._repairs = repair and self.has_masks
 
     def reset(self) -> npt.NDArray[Any]:
         """Reset every copy, with the seeds and options set since the last reset."""
@@ -73,6 +74,9 @@ class VectorEnvAdapter(VecEnv):
         observations, infos = self.envs.reset(seed=self._seeds[0], options=self._options[0] or None)
         self._reset_seeds()
         self._reset_options()
+        if self._masked is None:
+            # A wrapper may have the method where what it wraps has not: only a call tells.
+            self._masked = self.has_masks and self.has_attr("action_masks")
         self.reset_infos = [info_of(infos, i) for i in range(self.num_envs)]
         self._returns[:] = 0.0
         self._lengths[:] = 0
@@ -80,7 +84,7 @@ class VectorEnvAdapter(VecEnv):
 
     def step_async(self, actions: npt.NDArray[Any]) -> None:
         """Take the actions; nothing happens until `step_wait`."""
-        if self._repairs:
+        if self.repair and self._masked:
             actions = repair_actions(actions, self.action_masks(), self._choices)
         self._actions = actions
 
@@ -137,6 +141,8 @@ class VectorEnvAdapter(VecEnv):
         """
         if not isinstance(self.action_space, gym.spaces.Discrete | gym.spaces.MultiDiscrete):
             return False
+        if self._masked is not None:
+            return self._masked
         if hasattr(self.envs, "action_masks"):
             return True
         copies = getattr(self.envs, "envs", None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -44,8 +45,8 @@ class BayesianSettings:
 class BayesianOptimisation(OptunaSearcher[BayesianSettings]):
     """Fits a Gaussian process and proposes the greatest (log) expected improvement.
 
-    Needs the extra ``[search]``. A proposal costs some 0.1 s and grows with the number of scores,
-    so it suits hundreds of evaluations. PyTorch works with one thread meanwhile, so that the same
+    Needs the extra ``[search]``. A proposal costs about 0.1 s, and more with more scores, so
+    it suits hundreds of evaluations. PyTorch works with one thread meanwhile, so that the same
     seed gives the same bits on any number of cores.
     """
 
@@ -60,10 +61,12 @@ class BayesianOptimisation(OptunaSearcher[BayesianSettings]):
     _tries = 1  # it would propose the same again: failed trials are passed over
 
     def _sampler(self) -> Any:
-        try:
-            import scipy  # noqa: F401 (the sampler imports it late)
-        except ImportError as error:
-            raise MissingLibraryError(self.name, "SciPy") from error
+        # Optuna would miss SciPy late, and without greenlet go a way that rounds differently.
+        for library in ("scipy", "greenlet"):
+            try:
+                importlib.import_module(library)
+            except ImportError as error:
+                raise MissingLibraryError(self.name, library) from error
         from optuna.exceptions import ExperimentalWarning
         from optuna.samplers import GPSampler
 

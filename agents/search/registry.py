@@ -15,6 +15,7 @@ from chipgym.agents.search.cma_es import CmaEs
 from chipgym.agents.search.enumeration import Enumeration
 from chipgym.agents.search.genetic import GeneticAlgorithm
 from chipgym.agents.search.hill_climbing import HillClimbing
+from chipgym.agents.search.nsga2 import Nsga2
 from chipgym.agents.search.random_search import RandomSearch
 from chipgym.agents.search.random_walk import RandomWalk
 from chipgym.agents.search.regularised_evolution import RegularisedEvolution
@@ -41,6 +42,7 @@ _SEARCHERS: dict[str, Callable[..., Searcher[Any]]] = {
     "bayesian": BayesianOptimisation,
     "tpe": TreeParzenEstimator,
     "cma-es": CmaEs,
+    "nsga2": Nsga2,
     "enumeration": Enumeration,
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import fields
+from numbers import Integral
 from typing import Any, TypeVar
 
 from chipgym.simulators.core.errors import InvalidValueError, UnknownNameError, check_range
@@ -32,7 +33,7 @@ def build_settings(kind: type[Settings], values: dict[str, Any], searcher: str) 
 
 def check_integer(field: str, value: object, low: int, high: int | None = None) -> None:
     """Raise `InvalidValueError` unless the value is an integer from `low` to `high`."""
-    whole = isinstance(value, int) and not isinstance(value, bool)
+    whole = isinstance(value, Integral) and not isinstance(value, bool)
     if whole and low <= value and (high is None or value <= high):  # type: ignore[operator]
         return
     bounds = f"an integer >= {low}" + ("" if high is None else f" and <= {high}")

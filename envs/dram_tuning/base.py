@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import pickle
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import gymnasium as gym
 import numpy as np
@@ -14,7 +14,7 @@ from gymnasium import spaces
 
 from chipgym.envs.core.fields import ObservationLayout
 from chipgym.envs.dram_tuning.design_space import Design
-from chipgym.envs.dram_tuning.evaluation import Outcome, default_outcome, evaluate_batch
+from chipgym.envs.dram_tuning.evaluation import Evaluate, Outcome, default_outcome, evaluate_batch
 from chipgym.envs.dram_tuning.generator import Instance, InstanceGenerator, find_scenario
 from chipgym.envs.dram_tuning.observation import build_layout, observe_context
 from chipgym.envs.dram_tuning.presets import DEFAULT_SCENARIO, Scenario
@@ -28,7 +28,7 @@ from chipgym.simulators.dram.result import DramResult
 from chipgym.simulators.dram.simulate import SIMULATOR_VERSION, simulate
 from chipgym.simulators.dram.trace import Trace
 
-__all__ = ["RESET_OPTIONS", "DramEnv", "Info", "Plan", "check_choice", "score_of"]
+__all__ = ["RESET_OPTIONS", "DramEnv", "Info", "check_choice", "score_of"]
 
 SPLITS = ("train", "test")
 RENDER_MODES = ("ansi", "rgb_array")
@@ -52,14 +52,6 @@ def check_choice(field: str, value: object, known: Sequence[str]) -> None:
     """Raise `UnknownNameError` unless the value is one of the known names."""
     if value not in known:
         raise UnknownNameError(field, value, known, "DRAM tuning")
-
-
-class Plan(NamedTuple):
-    """What a step is about to evaluate: a design, its key, and its outcome where it is known."""
-
-    design: Design
-    key: str
-    known: Outcome | None
 
 
 class DramEnv(gym.Env[Any, Any]):
@@ -87,6 +79,7 @@ class DramEnv(gym.Env[Any, Any]):
         workload: Any = None,
         trace_format: str = "dramsys",
         render_mode: str | None = None,
+        evaluate: Evaluate | None = None,
     ) -> None:
         chosen = find_scenario(scenario)
         check_choice("split", split, SPLITS)
@@ -96,6 +89,8 @@ class DramEnv(gym.Env[Any, Any]):
         self.generator = InstanceGenerator(
             chosen, requests, knobs, device, address_map, workload, trace_format
         )
+        self._check_energy()
+        self.evaluate = evaluate_batch if evaluate is None else evaluate
         self.scenario = self.generator.scenario
         self.split = split
         self.render_mode = render_mode
@@ -190,14 +185,14 @@ class DramEnv(gym.Env[Any, Any]):
         InvalidValueError
             The action is masked or out of range; nothing has changed.
         """
-        plan = self.plan(action)
-        if plan.known is not None:
-            return self.settle(plan.known)
-        tasks = [(self.instance, plan.design, plan.key)]
-        return self.settle(evaluate_batch(self.design_space, self.objective_entry, tasks)[0])
+        design, known = self.plan(action)
+        if known is None:
+            tasks = [(self.instance, design)]
+            known = self.evaluate(self.design_space, self.objective_entry, tasks)[0]
+        return self.settle(known)
 
-    def plan(self, action: Any) -> Plan:
-        """Say which design an action stands for.
+    def plan(self, action: Any) -> tuple[Design, Outcome | None]:
+        """Return the design that an action stands for, and its outcome where it is known.
 
         Raises
         ------
@@ -284,6 +279,13 @@ class DramEnv(gym.Env[Any, Any]):
 
         draw = render_ansi if self.render_mode == "ansi" else render_rgb
         return draw(*self.simulate(self._shown_design()))
+
+    def _check_energy(self) -> None:
+        entry, device = self.objective_entry, self.generator.device
+        if not device.has_energy and entry.needs_energy:
+            raise InvalidValueError(
+                "objective", entry.name, f"one without energy: {device.name} has no currents"
+            )
 
     def _check_running(self) -> None:
         if self._finished:

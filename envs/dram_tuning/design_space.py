@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,79 +13,15 @@ from chipgym.envs.core.spaces import FeasibleMultiDiscrete
 from chipgym.envs.dram_tuning.knobs import ADDRESS_MAP, Knob
 from chipgym.simulators.core.errors import InvalidValueError
 from chipgym.simulators.dram.config import ControllerConfig
+from chipgym.simulators.dram.device import Device
+from chipgym.simulators.dram.rules import LOSES_DATA, RULES
 
-__all__ = ["RULES", "Design", "DesignSpace", "Rule"]
+__all__ = ["Design", "DesignSpace"]
 
 Design = tuple[int, ...]
 Settings = Mapping[str, Any]
 
 DEFAULTS: dict[str, Any] = ControllerConfig().document()
-
-
-@dataclass(frozen=True)
-class Rule:
-    """What a design must keep.
-
-    Attributes
-    ----------
-    name, reason : str
-        The reason is what masks and infeasible designs report.
-    broken : callable
-        Whether settings, all of them by name, break it.
-    simulates : bool
-        Whether a design that breaks it is simulated all the same.
-    """
-
-    name: str
-    reason: str
-    broken: Callable[[Settings], bool]
-    simulates: bool = False
-
-
-def _strict_order(settings: Settings) -> bool:
-    return bool(settings["command_mux"] == "Strict" and settings["scheduler"] != "Fifo")
-
-
-def _watermark_order(settings: Settings) -> bool:
-    crossed = not 0 < settings["low_watermark"] < settings["high_watermark"]
-    return settings["scheduler"] == "GrpFrFcfsWm" and crossed
-
-
-def _watermark_reach(settings: Settings) -> bool:
-    counted = settings["scheduler_buffer"] in ("ReadWrite", "Shared")
-    high = settings["high_watermark"] >= settings["request_buffer_size"]
-    return settings["scheduler"] == "GrpFrFcfsWm" and counted and high
-
-
-def _refresh(settings: Settings) -> bool:
-    return bool(settings["refresh_policy"] == "NoRefresh")
-
-
-RULES: tuple[Rule, ...] = (
-    Rule(
-        "strict-order",
-        "command_mux Strict needs scheduler Fifo: any other waits for the next request in order "
-        "while it serves another",
-        _strict_order,
-    ),
-    Rule(
-        "watermark-order",
-        "scheduler GrpFrFcfsWm needs 0 < low_watermark < high_watermark",
-        _watermark_order,
-    ),
-    Rule(
-        "watermark-reach",
-        "scheduler GrpFrFcfsWm with scheduler_buffer ReadWrite or Shared needs high_watermark < "
-        "request_buffer_size, or it turns to writing only when no read waits",
-        _watermark_reach,
-    ),
-    Rule(
-        "refresh",
-        "refresh_policy NoRefresh loses the data",
-        _refresh,
-        simulates=True,
-    ),
-)
 
 
 class DesignSpace:
@@ -97,19 +32,26 @@ class DesignSpace:
     knobs : sequence of Knob
     refresh_required : bool
         Whether designs without refresh are infeasible.
+    device : Device, optional
+        Without it the rules that depend on the device hold.
 
     Attributes
     ----------
     knobs : tuple of Knob
     default : tuple of int
         The design to which all others are compared.
-    rules : tuple of Rule
     """
 
-    def __init__(self, knobs: Sequence[Knob], refresh_required: bool = True) -> None:
+    def __init__(
+        self,
+        knobs: Sequence[Knob],
+        refresh_required: bool = True,
+        device: Device | None = None,
+    ) -> None:
         self.knobs = tuple(knobs)
+        self.refresh_required = refresh_required
+        self.device = device
         self.default: Design = tuple(knob.index(knob.default) for knob in self.knobs)
-        self.rules = tuple(r for r in RULES if refresh_required or r.broken is not _refresh)
 
     @property
     def lengths(self) -> list[int]:
@@ -169,14 +111,37 @@ class DesignSpace:
                 raise InvalidValueError("knob", name, f"one of {', '.join(names)}")
         return tuple(k.index(settings.get(k.name, k.default)) for k in self.knobs)
 
-    def broken(self, design: Design) -> tuple[Rule, ...]:
-        """Rules that a design breaks."""
+    def reasons(self, design: Design) -> tuple[str, ...]:
+        """Why a design is infeasible, a reason for each rule that it breaks."""
+        return self._reasons(DEFAULTS | self.decode(design))
+
+    def _reasons(self, settings: dict[str, Any]) -> tuple[str, ...]:
+        return tuple(
+            rule.reason
+            for rule in RULES
+            if rule.broken(settings, self.device, False)
+            and (self.refresh_required or rule.reason != LOSES_DATA)
+        )
+
+    def edit_reasons(self, design: Design) -> list[str]:
+        """Why each edit of a design is of no use, "" where it is, in the order of `edits`."""
         settings = DEFAULTS | self.decode(design)
-        return tuple(rule for rule in self.rules if rule.broken(settings))
+        reasons = []
+        for place, knob in enumerate(self.knobs):
+            for index, value in enumerate(knob.values):
+                if index == design[place]:
+                    reasons.append("the knob has this value already")
+                else:
+                    reasons.append("; ".join(self._reasons({**settings, knob.name: value})))
+        return reasons
 
     def allows(self, design: npt.NDArray[Any] | Design) -> bool:
-        """Whether a design breaks no rule."""
-        return not self.broken(tuple(int(index) for index in design))
+        """Whether a design is feasible."""
+        return not self.reasons(tuple(int(index) for index in design))
+
+    def simulates(self, design: Design) -> bool:
+        """Whether a design is simulated: all that are feasible or just lose data."""
+        return all(reason == LOSES_DATA for reason in self.reasons(design))
 
     def config(self, design: Design) -> tuple[ControllerConfig, str | None]:
         """Return the controller's configuration, and the address map where it is a knob."""

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from chipgym.envs.core.spaces import FeasibleMultiDiscrete, LegalDiscrete
-from chipgym.envs.dram_tuning.base import DramEnv, Info, Plan, score_of
+from chipgym.envs.dram_tuning.base import DramEnv, Info, score_of
 from chipgym.envs.dram_tuning.design_space import Design
-from chipgym.envs.dram_tuning.evaluation import Outcome, default_outcome, design_key
+from chipgym.envs.dram_tuning.evaluation import Outcome, default_outcome
 from chipgym.envs.dram_tuning.generator import Instance
 from chipgym.envs.dram_tuning.observation import observe_session
 from chipgym.envs.dram_tuning.presets import DEFAULT_SCENARIO, Scenario
@@ -78,6 +78,8 @@ class DramDesignEnv(DramEnv):
     * `workload`: a trace of your own, a `Trace` or the path of a file in the format `trace_format`
       (``dramsys``, ``ramulator``, ``dramsim3``).
     * `render_mode`: ``"ansi"`` or ``"rgb_array"`` (timeline of banks and rows).
+    * `evaluate`: what evaluates designs instead of the simulator, such as a table of all outcomes;
+      has the form of `chipgym.envs.dram_tuning.evaluation.evaluate_batch`.
 
     ## Vectorized environment
     ``gym.make_vec(id, num_envs=64, vectorization_mode="vector_entry_point")`` simulates the designs
@@ -119,11 +121,10 @@ class DramDesignEnv(DramEnv):
         self._design = self.design_space.default
         return {}
 
-    def plan(self, action: Any) -> Plan:
-        """Say which design an action stands for."""
+    def plan(self, action: Any) -> tuple[Design, Outcome | None]:
+        """Return the design that an action stands for."""
         self._check_running()
-        design = self.design_space.check(action, "action")
-        return Plan(design, design_key(self.design_space, self.instance, design), None)
+        return self.design_space.check(action, "action"), None
 
     def settle(self, outcome: Outcome) -> tuple[Floats32, float, bool, bool, Info]:
         """End the episode with the design's outcome."""
@@ -275,8 +276,8 @@ class DramTuningEnv(DramEnv):
         """Why each masked edit is masked, by action."""
         return {i: reason for i, reason in enumerate(self.session.edit_reasons()) if reason}
 
-    def plan(self, action: Any) -> Plan:
-        """Say which design an edit leads to."""
+    def plan(self, action: Any) -> tuple[Design, Outcome | None]:
+        """Return the design after an edit, and its outcome where it is known."""
         self._check_running()
         try:
             index = int(action)
@@ -291,8 +292,7 @@ class DramTuningEnv(DramEnv):
             reason = session.edit_reasons()[index]
             raise InvalidValueError("action", index, f"the unmasked edits; {edit}: {reason}")
         design = session.edit(session.space.edits[index])
-        key = design_key(self.design_space, self.instance, design)
-        return Plan(design, key, session.recall(design, key))
+        return design, session.recall(design)
 
     def settle(self, outcome: Outcome) -> tuple[Floats32, float, bool, bool, Info]:
         """Take the outcome of the edit in."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from chipgym.envs.dram_tuning.generator import Instance
 
 __all__ = [
+    "Evaluate",
     "Outcome",
     "default_outcome",
     "design_key",
@@ -77,6 +79,10 @@ class Outcome:
     vector: npt.NDArray[np.float64]
 
 
+Evaluate = Callable[[DesignSpace, Objective, Sequence[tuple["Instance", Design]]], list[Outcome]]
+"""What `evaluate_batch` is: anything that knows the outcomes of designs."""
+
+
 def run_batch(
     tasks: Sequence[tuple[Workload, ControllerConfig]],
 ) -> list[dict[str, float] | None]:
@@ -97,7 +103,7 @@ def run_batch(
 
 def design_key(space: DesignSpace, instance: Instance, design: Design) -> str:
     """Hash of a design's canonical configuration on an instance; "" if it cannot be simulated."""
-    if not all(rule.simulates for rule in space.broken(design)):
+    if not space.simulates(design):
         return ""
     config, address_map = space.config(design)
     key = config.key(reads_only=instance.trace.reads_only)
@@ -105,18 +111,19 @@ def design_key(space: DesignSpace, instance: Instance, design: Design) -> str:
 
 
 def evaluate_batch(
-    space: DesignSpace, objective: Objective, tasks: Sequence[tuple[Instance, Design, str]]
+    space: DesignSpace, objective: Objective, tasks: Sequence[tuple[Instance, Design]]
 ) -> list[Outcome]:
-    """Evaluate designs, each on its instance and with its `design_key`, in parallel threads."""
+    """Evaluate designs, each on its instance, in parallel threads."""
+    keys = [design_key(space, instance, design) for instance, design in tasks]
     wanted = []
-    for instance, design, key in tasks:
+    for (instance, design), key in zip(tasks, keys, strict=True):
         if key:
             config, address_map = space.config(design)
             wanted.append((instance.workload(address_map), config))
     results = iter(run_batch(wanted))
     return [
         judge(space, objective, instance, design, key, next(results) if key else None)
-        for instance, design, key in tasks
+        for (instance, design), key in zip(tasks, keys, strict=True)
     ]
 
 
@@ -132,7 +139,7 @@ def judge(
     bus_ns = instance.bus_time_ns
     default = instance.default_metrics
     default = default | derived_metrics(default, default, bus_ns)
-    reasons = [rule.reason for rule in space.broken(design)]
+    reasons = list(space.reasons(design))
     if key and simulated is None:
         reasons.append(STUCK)
     if simulated is None:
@@ -149,6 +156,9 @@ def judge(
         vector = vector_score(metrics, default)
         if not objective.factors:
             metrics[objective.metric] = terms["hypervolume"]
+    if simulated is not None:
+        # Of a device whose currents are not known, energy and power are left out.
+        metrics = {name: value for name, value in metrics.items() if not math.isnan(value)}
     score = float(sum(terms.values()))
     metrics |= {"score": score, "feasible": float(not reasons)}
     reason = "; ".join(reasons)

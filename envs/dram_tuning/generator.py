@@ -18,7 +18,7 @@ from chipgym.envs.dram_tuning.knobs import build_knobs
 from chipgym.envs.dram_tuning.presets import SCENARIOS, Scenario
 from chipgym.simulators.core.errors import InvalidValueError, UnknownNameError
 from chipgym.simulators.core.hashing import content_hash, hash_arrays
-from chipgym.simulators.dram.address import AddressMap, load_map, map_names
+from chipgym.simulators.dram.address import AddressMap, default_map, load_map, map_names
 from chipgym.simulators.dram.device import Device, load_device
 from chipgym.simulators.dram.engine import Memory, Workload, decode
 from chipgym.simulators.dram.features import features
@@ -85,7 +85,8 @@ class Instance:
     @property
     def bus_time_ns(self) -> float:
         """Time of all bursts on the data bus, one after the other: no controller is faster."""
-        return len(self.trace) * self.device.burst_cycles * self.device.clock_ps / 1000
+        bursts = len(self.trace) / self.device.channels
+        return bursts * self.device.burst_cycles * self.device.clock_ps / 1000
 
     @cached_property
     def content_hash(self) -> str:
@@ -126,18 +127,16 @@ def _build_maps(
     device: Device, preferred: str | os.PathLike[str] | AddressMap | None
 ) -> tuple[AddressMap, ...]:
     """Return the maps of a device: the preferred one first, then the others that are shipped."""
-    shipped = [load_map(name) for name in map_names() if name.startswith(f"{device.name}-")]
     if isinstance(preferred, AddressMap):
         first = preferred
     elif preferred is None:
-        if not shipped:
-            raise InvalidValueError("address_map", None, f"a map for the device {device.name}")
-        first = shipped[0]
+        first = default_map(device)
     else:
         text = os.fspath(preferred)
         first = AddressMap.load(text) if text.endswith(".json") else load_map(text)
     first.check(device)
-    return (first, *(other for other in shipped if other.name != first.name))
+    shipped = [load_map(name) for name in map_names(device) if name != first.name]
+    return (first, *shipped)
 
 
 def _fixed_trace(name: str, device: Device, most: int) -> Trace:
@@ -216,9 +215,8 @@ class InstanceGenerator:
         elif not scenario.train:
             raise InvalidValueError("scenario.train", (), "at least one family of traffic")
         names = tuple(entry.name for entry in self.address_maps)
-        self.design_space = DesignSpace(
-            build_knobs(scenario.knobs, names), scenario.refresh_required
-        )
+        knob_list = build_knobs(scenario.knobs, names, self.device.refresh_policies)
+        self.design_space = DesignSpace(knob_list, scenario.refresh_required, self.device)
         self.num_instances = NUM_TEST_INSTANCES if self.trace is None else 1
         # Instances that come again; only a matter of speed.
         self._kept: dict[str, Instance] = {}

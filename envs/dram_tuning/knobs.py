@@ -114,7 +114,7 @@ _ALL = (
         CHOICES["refresh_policy"],
         "AllBank",
         "refresh_power",
-        "Whether the memory is refreshed; without, it loses its data",
+        "Which banks are refreshed at once; without refresh the memory loses its data",
     ),
     Knob(
         "refresh_max_postponed",
@@ -186,30 +186,43 @@ class KnobSet:
     ----------
     name, description : str
     values : dict
-        Values by knob, in the order of the design; an empty tuple: those of `KNOBS`.
+        Values by knob, in the order of the design; an empty tuple: those of `KNOBS`, or what the
+        device offers.
     """
 
     name: str
     description: str
     values: dict[str, tuple[Value, ...]]
 
-    def knobs(self, address_maps: Sequence[str]) -> tuple[Knob, ...]:
-        """Return the knobs for a device with the given address maps, its default first."""
+    def knobs(
+        self, address_maps: Sequence[str], refresh_policies: Sequence[str] = ("AllBank",)
+    ) -> tuple[Knob, ...]:
+        """Return the knobs for a device with the given address maps, its default first.
+
+        Where it has a choice of maps or of refresh policies, that is a knob.
+        """
+        offered = {
+            ADDRESS_MAP: tuple(address_maps),
+            "refresh_policy": tuple(p for p in refresh_policies if p != "NoRefresh"),
+        }
         knobs = []
         for name, values in self.values.items():
             knob = KNOBS[name]
-            if name == ADDRESS_MAP:
-                if len(address_maps) < 2:
+            if not values and name in offered:
+                values = offered[name]
+                if len(values) < 2:
                     continue
-                values, knob = tuple(address_maps), replace(knob, default=address_maps[0])
             values = values or knob.values
             default = knob.default if knob.default in values else values[0]
             knobs.append(replace(knob, values=values, default=default))
         return tuple(knobs)
 
-    def size(self, address_maps: Sequence[str] = ()) -> int:
+    def size(
+        self, address_maps: Sequence[str] = (), refresh_policies: Sequence[str] = ("AllBank",)
+    ) -> int:
         """Number of designs, invalid combinations included."""
-        return math.prod(len(knob.values) for knob in self.knobs(address_maps))
+        knobs = self.knobs(address_maps, refresh_policies)
+        return math.prod(len(knob.values) for knob in knobs)
 
 
 def _archgym(name: str, buffers: Values, refreshes: Values, active: Values, whose: str) -> KnobSet:
@@ -260,15 +273,17 @@ _SETS = (
     KnobSet(
         "full",
         "All knobs of the controller; the memory is always refreshed",
-        {name: () for name in KNOBS if name != "refresh_policy"},
+        dict.fromkeys(KNOBS, ()),
     ),
 )
 
 KNOB_SETS: dict[str, KnobSet] = {entry.name: entry for entry in _SETS}
 
 
-def build_knobs(name: str, address_maps: Sequence[str]) -> tuple[Knob, ...]:
-    """Return the knobs of a set by name, for a device with the given address maps.
+def build_knobs(
+    name: str, address_maps: Sequence[str], refresh_policies: Sequence[str] = ("AllBank",)
+) -> tuple[Knob, ...]:
+    """Return the knobs of a set by name, for a device with these address maps and policies.
 
     Raises
     ------
@@ -277,4 +292,4 @@ def build_knobs(name: str, address_maps: Sequence[str]) -> tuple[Knob, ...]:
     """
     if name not in KNOB_SETS:
         raise UnknownNameError("knob set", name, KNOB_SETS, "DRAM tuning")
-    return KNOB_SETS[name].knobs(address_maps)
+    return KNOB_SETS[name].knobs(address_maps, refresh_policies)

@@ -21,7 +21,6 @@ from chipgym.envs.core.fields import ObservationLayout
 from chipgym.envs.dram_tuning.base import RESET_OPTIONS, check_choice
 from chipgym.envs.dram_tuning.design_space import Design
 from chipgym.envs.dram_tuning.env import DramTuningEnv
-from chipgym.envs.dram_tuning.evaluation import design_key, evaluate_batch
 from chipgym.envs.dram_tuning.knobs import GROUPS
 from chipgym.envs.dram_tuning.observation import observe_session
 from chipgym.simulators.core.errors import InvalidValueError
@@ -168,11 +167,10 @@ class DramTuningParallelEnv(ParallelEnv[str, Observation, Any]):  # type: ignore
         """
         design = self._join(actions)
         session = self._env.session
-        key = design_key(session.space, session.instance, design)
-        outcome = session.recall(design, key)
+        outcome = session.recall(design)
         if outcome is None:
-            tasks = [(session.instance, design, key)]
-            outcome = evaluate_batch(session.space, session.objective, tasks)[0]
+            tasks = [(session.instance, design)]
+            outcome = self._env.evaluate(session.space, session.objective, tasks)[0]
         reward, terms = session.add(outcome)
         if self._reward == "design":
             reward = outcome.score / session.budget

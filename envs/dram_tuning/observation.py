@@ -47,7 +47,7 @@ DEFAULT_COLUMNS = (
     Column("activations", "1", 0, 1, "a / (1 + a), a row activations a request"),
     Column("latency", "ns / (ns + 100)", 0, 1, "Mean latency from the arrival at the arbiter"),
     Column("trace_latency", "ns / (ns + 1000)", 0, 1, "Mean latency from the trace's times"),
-    Column("power", "mW / (mW + 1000)", 0, 1, "Mean power"),
+    Column("power", "mW / (mW + 1000)", 0, 1, "Mean power, 0 if not known"),
 )
 DEVICE_COLUMNS = (
     Column("clock", "MHz / (MHz + 1000)", 0, 1, "Memory clock"),
@@ -174,7 +174,7 @@ def observe_session(layout: ObservationLayout, session: TuningSession, out: Floa
 
 
 def _squash(value: float, scale: float) -> float:
-    return value / (value + scale)
+    return value / (value + scale) if value > 0 else 0.0
 
 
 def _write_design(out: Floats32, design: Design, lengths: Sequence[int]) -> None:
@@ -189,6 +189,10 @@ def _write_ratios(out: Floats32, outcome: Outcome, default: Mapping[str, float])
     for place, name in enumerate(RATIOS):
         # One more of each: a design may need no activation at all where the default does.
         offset = name.endswith("_count")
-        ratio = (outcome.metrics[name] + offset) / (default[name] + offset)
-        scaled = math.log(ratio) / RATIO_LIMIT if ratio > 0 else 1.0
+        # Without a value it is the energy of a device whose currents are not known.
+        value = outcome.metrics.get(name, default[name])
+        ratio = (value + offset) / (default[name] + offset)
+        if math.isnan(ratio):
+            ratio = 1.0 if outcome.simulated else math.inf
+        scaled = math.log(ratio) / RATIO_LIMIT if 0 < ratio < math.inf else 1.0
         out[place] = min(max(scaled, -1.0), 1.0)

@@ -202,6 +202,13 @@ _ALL = (
         train=(MIXTURE,),
         objective="multi",
     ),
+    Scenario(
+        "ddr5-refresh",
+        "DDR5: mixed traffic; a bank of each group can be refreshed while the others work",
+        "ddr5-3200",
+        "ddr5-3200-bgint",
+        train=(MIXTURE, RANDOM, BURSTY),
+    ),
     _ddr4(
         "ddr4-generalise",
         "DDR4: trained on streams, mixtures and random traffic, tested on the patterns held out: "

@@ -66,7 +66,7 @@ class DramProblem:
         InvalidValueError
             It is not a design.
         """
-        return tuple(rule.reason for rule in self._designs.broken(self._designs.check(design)))
+        return self._designs.reasons(self._designs.check(design))
 
     def decode(self, design: Any) -> dict[str, Any]:
         """Return a design's values by knob.

@@ -81,6 +81,11 @@ class Objective:
     description: str
     lower_is_better: bool = True
 
+    @property
+    def needs_energy(self) -> bool:
+        """Whether the energy of the device must be known."""
+        return not self.factors or bool({"energy", "power", "power_to_target"} & set(self.factors))
+
 
 _ALL = (
     Objective(
@@ -164,7 +169,8 @@ def derived_metrics(
     """
     limit_ns = TIME_SLACK * default["total_time_ns"]
     excess = max(1.0, metrics["total_time_ns"] / limit_ns)
-    power_mw = max(TARGET_POWER_MW, metrics["power_mw"])
+    # Unlike max, keeps the nan of a device whose currents are not known.
+    power_mw = float(np.maximum(TARGET_POWER_MW, metrics["power_mw"]))
     time_ns = max(bus_time_ns, metrics["total_time_ns"])
     return {
         "overtime_ratio": excess,

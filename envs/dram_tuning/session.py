@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from chipgym.envs.core.hypervolume import contribution, dominated
 from chipgym.envs.dram_tuning.design_space import Design, DesignSpace
-from chipgym.envs.dram_tuning.evaluation import Outcome, default_outcome
+from chipgym.envs.dram_tuning.evaluation import Outcome, default_outcome, design_key
 from chipgym.envs.dram_tuning.generator import Instance
 from chipgym.envs.dram_tuning.reward import Objective
 
@@ -78,9 +78,9 @@ class TuningSession:
         """Whether the budget is spent, which ends the episode."""
         return self.budget_left <= 0
 
-    def recall(self, design: Design, key: str) -> Outcome | None:
+    def recall(self, design: Design) -> Outcome | None:
         """Return the outcome of a design, if one of its `design_key` was evaluated before."""
-        found = self._known.get(key)
+        found = self._known.get(design_key(self.space, self.instance, design))
         return None if found is None else replace(found, design=design)
 
     def add(self, outcome: Outcome) -> tuple[float, dict[str, float]]:
@@ -126,14 +126,7 @@ class TuningSession:
 
     def edit_reasons(self) -> list[str]:
         """Why each edit is masked, "" where it is not, in the order of the space's edits."""
-        reasons = []
-        for knob, value in self.space.edits:
-            if self.last.design[knob] == value:
-                reasons.append("the knob has this value already")
-                continue
-            broken = self.space.broken(self.edit((knob, value)))
-            reasons.append("; ".join(rule.reason for rule in broken))
-        return reasons
+        return self.space.edit_reasons(self.last.design)
 
     def edit_mask(self) -> npt.NDArray[np.bool_]:
         """Edits that change the design into a feasible one, bool, shape (edits,)."""

@@ -19,6 +19,7 @@ from pettingzoo.utils.conversions import parallel_to_aec
 
 from chipgym.envs.core.spaces import LegalDiscrete
 from chipgym.envs.soc_scheduling.env import RESET_OPTIONS, SocSchedulingEnv
+from chipgym.envs.soc_scheduling.generator import Instance
 from chipgym.envs.soc_scheduling.observation import build_layout
 from chipgym.simulators.core.errors import InvalidValueError
 
@@ -215,6 +216,16 @@ class SocSchedulingParallelEnv(ParallelEnv[str, Observation, int]):  # type: ign
             observations[agent] = {"observation": seen, "action_mask": masks[agent]}
             self.action_spaces[agent].legal = masks[agent]
         return observations
+
+    @property
+    def instance(self) -> Instance:
+        """The episode's instance, complete and replayable."""
+        return self._env.instance
+
+    @property
+    def instance_id(self) -> str:
+        """Name of the episode's instance."""
+        return self._env.instance_id
 
     def schedule(self) -> dict[str, list[Any]]:
         """Tasks executed in the episode so far, in completion order, as columns."""

@@ -21,17 +21,24 @@ def evaluate(
         str | None, typer.Option(help="Scenario; by default that of the training.")
     ] = None,
     objective: Annotated[str | None, typer.Option(help="Objective of the environment.")] = None,
+    wrapper: Annotated[
+        str | None, typer.Option(help="Form of the actions; by default that of the training.")
+    ] = None,
     instances: Annotated[int, typer.Option(min=1, help="The first n test instances.")] = 8,
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Seed of the policy.")] = 0,
     env_kwarg: Annotated[
         list[str] | None, typer.Option("--env-kwarg", "-k", help="name=value; repeatable.")
     ] = None,
+    parallel_kwarg: Annotated[
+        list[str] | None, typer.Option(help="The same, for the PettingZoo form only.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="File for the records (JSON lines).")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Evaluate a policy or a trained agent on test instances, and score it where references are."""
-    from chipgym.experiments.environments import make_env, probe
+    from chipgym.experiments.environments import probe
     from chipgym.experiments.evaluation import evaluate as episodes
+    from chipgym.experiments.parallel import make_env_for
     from chipgym.experiments.references import stored_references
     from chipgym.experiments.suite import TaskSpec
     from chipgym.experiments.work import record_line
@@ -43,13 +50,15 @@ def evaluate(
         "scenario": scenario,
         "objective": objective,
         "kwargs": parse_settings("--env-kwarg", env_kwarg or []),
+        "parallel_kwargs": parse_settings("--parallel-kwarg", parallel_kwarg or []),
+        "wrapper": wrapper,
     }
     if load is not None:
         given = _with_training(load, given)
     task = TaskSpec.parse({"env": env_id, "instances": instances, **given})
     facts = probe(task)
     policy, name = _policy(agent, load)
-    env = make_env(task)
+    env = make_env_for(task, policy)
     _check_fit(policy, env, load)
     records = list(
         episodes(
@@ -110,6 +119,8 @@ def _policy(agent: str | None, load: Path | None) -> tuple[Any, str]:
 
 def _check_fit(policy: Any, env: Any, load: Path | None) -> None:
     """Refuse a trained agent in an environment of other spaces than it was trained in."""
+    if getattr(policy, "multi_agent", False) and policy.joint != env.joint:
+        raise InvalidValueError("--load", str(load), f"agents for {env.joint.agents}")
     network = getattr(policy, "network", None)
     for name in ("observation_space", "action_space"):
         trained = getattr(network, name, None)

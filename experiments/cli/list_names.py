@@ -31,6 +31,7 @@ def list_names(
 
 def _names() -> dict[str, Any]:
     from chipgym.agents.core.registry import policy_names
+    from chipgym.agents.search.registry import searcher_names
     from chipgym.experiments.environments import env_ids, scenarios
     from chipgym.experiments.suite import load_suite, suite_names
     from chipgym.experiments.training import algorithm_names
@@ -41,6 +42,7 @@ def _names() -> dict[str, Any]:
         if found:
             listed.setdefault("scenarios", {}).update(found)
     listed["policies"] = policy_names()
+    listed["searchers"] = searcher_names()
     listed["algorithms"] = algorithm_names()
     listed["suites"] = {name: load_suite(name).description for name in suite_names()}
     return listed

@@ -18,6 +18,9 @@ def train(
     agent: Annotated[str, typer.Option(help="Algorithm, see `chipgym list`.")] = "maskable_ppo",
     scenario: Annotated[str | None, typer.Option(help="Scenario of the environment.")] = None,
     objective: Annotated[str | None, typer.Option(help="Objective of the environment.")] = None,
+    wrapper: Annotated[
+        str | None, typer.Option(help="Form of the actions: continuous or multiplexed.")
+    ] = None,
     steps: Annotated[int, typer.Option(min=1, help="Environment steps.")] = 100_000,
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Seed of the training.")] = 0,
     out: Annotated[Path | None, typer.Option(help="Result folder.")] = None,
@@ -26,6 +29,9 @@ def train(
     ] = None,
     env_kwarg: Annotated[
         list[str] | None, typer.Option("--env-kwarg", "-k", help="name=value; repeatable.")
+    ] = None,
+    parallel_kwarg: Annotated[
+        list[str] | None, typer.Option(help="The same, for the PettingZoo form only.")
     ] = None,
     curve_points: Annotated[int, typer.Option(min=0, help="Points of the learning curve.")] = 10,
     instances: Annotated[int, typer.Option(min=1, help="Test instances at the end.")] = 4,
@@ -38,7 +44,7 @@ def train(
     from chipgym.experiments.results import is_finished, read_result
     from chipgym.experiments.runner import RunError, run_jobs
     from chipgym.experiments.suite import AgentSpec, CurveSpec, TaskSpec
-    from chipgym.experiments.training import check_algorithm
+    from chipgym.experiments.training import check_algorithm, check_form
 
     overrides = parse_settings("--hyperparameter", hyperparameter or [])
     check_algorithm(agent, overrides)
@@ -49,6 +55,8 @@ def train(
             "objective": objective,
             "instances": instances,
             "kwargs": parse_settings("--env-kwarg", env_kwarg or []),
+            "parallel_kwargs": parse_settings("--parallel-kwarg", parallel_kwarg or []),
+            "wrapper": wrapper,
         }
     )
     spec = AgentSpec.parse(
@@ -60,6 +68,7 @@ def train(
         }
     )
     facts = probe(task)
+    check_form(agent, task)
     curve = CurveSpec.parse({"points": curve_points, "instances": min(2, instances)})
     planned = make_job(
         Path("runs"), task, spec, seed, curve, facts.simulator_version, facts.content

@@ -285,6 +285,7 @@ def test_list_as_json(chipgym: Any) -> None:
     names = json.loads(chipgym("list", "--json").out)
     assert "chipgym/SocScheduling-v0" in names["environments"]
     assert "ETF" in names["policies"]
+    assert "genetic" in names["searchers"]
     assert "maskable_ppo" in names["algorithms"]
     assert "quick" in names["suites"]
     assert "six-app-high" in names["scenarios"]
@@ -316,3 +317,28 @@ def test_rejected_submissions_are_status_1(chipgym: Any, tmp_path: Path, suite_f
     assert built.status == 1
     assert json.loads(built.out)["ranked"] == 0
     assert "No verified submission yet" in (tmp_path / "site" / "index.html").read_text()
+
+
+def test_many_agents_are_trained_and_evaluated(tmp_path: Path, chipgym: Any) -> None:
+    folder = tmp_path / "team"
+    env = "chipgym/SocScheduling-v0"
+    train = ["train", env, "--agent", "shared_ppo", "--scenario", "canonical", "-k", "num_jobs=2"]
+    train += ["--steps", "64", "-p", "n_steps=16", "--instances", "2", "--out", str(folder)]
+    trained = chipgym(*train, "--json")
+    assert trained.status == 0, trained.err
+    assert json.loads(trained.out)["training_steps"] >= 64
+    shown = chipgym("evaluate", env, "--load", str(folder), "--instances", "2", "--json")
+    assert shown.status == 0, shown.err
+    found = json.loads(shown.out)
+    assert (found["agent"], len(found["instances"])) == ("shared_ppo", 2)
+    assert found["mean"] == json.loads(trained.out)["mean_latency_us"]
+    other = ("evaluate", env, "--load", str(folder), "--scenario", "six-app-mid")
+    result = chipgym(*other)
+    assert result.status != 0
+    assert "an agent" in result.err or "agents for" in result.err
+    algorithms = json.loads(chipgym("list", "--json").out)["algorithms"]
+    assert {"ippo", "shared_ppo", "mappo", "sac"} <= set(algorithms)
+    refused = chipgym("train", "chipgym/SocTaskMapping-v0", "--agent", "mappo")
+    assert "PettingZoo form" in refused.err
+    refused = chipgym("train", env, "--wrapper", "smooth")
+    assert "none of continuous, multiplexed" in refused.err

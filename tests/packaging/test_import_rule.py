@@ -47,7 +47,7 @@ RULES = {
             "stable_baselines3",
             "sb3_contrib",
         ),
-        lazy_external=("optuna", "cmaes", "scipy"),
+        lazy_external=("optuna", "cmaes"),
     ),
     "experiments": Rule(
         internal=FOLDERS,

@@ -221,6 +221,22 @@ def test_algorithms_are_refused_where_they_cannot_act() -> None:
         train_agent("sac", vector(KnobsEnv), 10, 0, SETTINGS["sac"])
 
 
+class Asking(gym.Wrapper[Any, Any, Any, Any]):
+    """A wrapper that passes masks on, whether there are any or not."""
+
+    def action_masks(self) -> Any:
+        return self.env.get_wrapper_attr("action_masks")()
+
+
+@pytest.mark.parametrize("env", [KnobsEnv, MaskedKnobsEnv])
+def test_masks_are_used_where_there_are_any(env: Any) -> None:
+    envs = VectorEnvAdapter(vector(lambda: Asking(env()))(2), repair=True)
+    envs.reset()
+    assert envs.has_masks == (env is MaskedKnobsEnv)
+    envs.step(np.zeros((2, 3), dtype=np.int64))
+    envs.close()
+
+
 @pytest.mark.parametrize("reusing", [False, True])
 @pytest.mark.parametrize(("algorithm", "real"), [("dqn", False), ("sac", True)])
 def test_replay_buffers_hold_the_true_last_observations(

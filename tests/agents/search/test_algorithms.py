@@ -38,14 +38,15 @@ def scores(name: str, problem: str, budget: int, seeds: Any, **kwargs: Any) -> A
                 "regularised-evolution",
                 "ant-colony",
                 "cma-es",
+                "nsga2",
             ),
             ("distance", "coupled", "sphere"),
             (150,),
             (SEEDS,),
         ),
         *itertools.product(("tpe",), ("distance", "coupled", "sphere"), (80,), (range(4),)),
-        ("bayesian", "distance", 25, range(3)),
-        ("bayesian", "sphere", 20, range(3)),
+        ("bayesian", "distance", 20, range(3)),
+        ("bayesian", "sphere", 18, range(2)),
     ],
 )
 def test_it_beats_random_search(name: str, problem: str, budget: int, seeds: Any) -> None:

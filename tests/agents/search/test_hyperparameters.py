@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from dataclasses import asdict, fields
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +23,7 @@ from chipgym.agents.search.registry import (
 )
 from chipgym.simulators.core.errors import InvalidValueError, UnknownNameError
 
+LIBRARIES = ("bayesian", "tpe", "cma-es")
 SPACE = spaces.MultiDiscrete([4, 4])
 
 
@@ -47,6 +50,13 @@ def test_all_values_of_the_grid_are_allowed(name: str) -> None:
         for value in values:
             searcher: Any = make_searcher(name, SPACE, 0, **{field: value})
             assert getattr(searcher.settings, field) == value
+
+
+@pytest.mark.parametrize("name", searcher_names())
+def test_the_grid_combines_freely(name: str) -> None:
+    grid = hyperparameter_grid(name)
+    for values in itertools.product(*grid.values()) if name not in LIBRARIES else ():
+        make_searcher(name, SPACE, 0, **dict(zip(grid, values, strict=True)))
 
 
 @pytest.mark.parametrize(
@@ -81,6 +91,8 @@ def test_all_values_of_the_grid_are_allowed(name: str) -> None:
         ("cma-es", {"population": 2}),
         ("cma-es", {"sigma": 2.0}),
         ("cma-es", {"growth": 0.5}),
+        ("nsga2", {"population": 1}),
+        ("nsga2", {"move": "up"}),
         ("enumeration", {"max_designs": 0}),
     ],
 )
@@ -100,7 +112,14 @@ def test_unknown_names_get_a_suggestion() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "module"), [("tpe", "optuna"), ("bayesian", "optuna"), ("cma-es", "cmaes")]
+    ("name", "module"),
+    [
+        ("tpe", "optuna"),
+        ("bayesian", "optuna"),
+        ("bayesian", "scipy"),
+        ("bayesian", "greenlet"),
+        ("cma-es", "cmaes"),
+    ],
 )
 def test_missing_libraries_name_the_extra(
     monkeypatch: pytest.MonkeyPatch, name: str, module: str
@@ -113,3 +132,14 @@ def test_missing_libraries_name_the_extra(
 def test_spaces_too_large_to_enumerate_are_refused() -> None:
     with pytest.raises(InvalidValueError, match="16 designs"):
         make_searcher("enumeration", SPACE, 0, max_designs=15)
+
+
+@pytest.mark.parametrize("name", searcher_names())
+def test_the_table_in_the_docs_is_complete(name: str, repository: Path) -> None:
+    lines = (repository / "docs" / "agents.md").read_text(encoding="utf-8").splitlines()
+    (row,) = (line for line in lines if line.startswith(f"| `{name}` |"))
+    searcher: Any = make_searcher(name, SPACE, 0)
+    for field, value in asdict(searcher.settings).items():
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        shown = f"{value:,}".removesuffix(".0") if number else str(value).lower()
+        assert f"`{field}` {shown}" in row

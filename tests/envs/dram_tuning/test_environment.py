@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from chipgym.envs.dram_tuning.env import DramDesignEnv
+from chipgym.envs.dram_tuning.evaluation import evaluate_batch
 from chipgym.envs.dram_tuning.presets import SCENARIOS
 from chipgym.envs.dram_tuning.reward import CLIP, INFEASIBLE, OBJECTIVES, PRIMARY_METRICS
 from chipgym.simulators.core.errors import ChipGymError, InvalidValueError, UnknownNameError
@@ -117,7 +118,7 @@ def test_losing_data_is_no_gain() -> None:
     reward, info = evaluate(env, settings)
     assert reward == INFEASIBLE
     assert not info["feasible"]
-    assert "loses the data" in info["infeasible_reason"]
+    assert "loses data" in info["infeasible_reason"]
     assert info["evaluations"] == 1
     assert info["metrics"]["REFAB_count"] == 0
     worst = math.exp(-INFEASIBLE) * env.instance.default_metrics["total_time_ns"]
@@ -129,11 +130,14 @@ def test_losing_data_is_no_gain() -> None:
 @pytest.mark.parametrize(
     ("settings", "reason"),
     [
-        ({"command_mux": "Strict"}, "needs scheduler Fifo"),
-        ({"scheduler": "GrpFrFcfsWm", "high_watermark": 4}, "low_watermark < high_watermark"),
+        ({"command_mux": "Strict"}, "requires the Fifo scheduler"),
+        (
+            {"scheduler": "GrpFrFcfsWm", "high_watermark": 4},
+            "high_watermark above the low_watermark",
+        ),
         (
             {"scheduler": "GrpFrFcfsWm", "scheduler_buffer": "Shared"},
-            "high_watermark < request_buffer_size",
+            "high_watermark must be below request_buffer_size",
         ),
     ],
 )
@@ -231,10 +235,10 @@ def test_masks_come_with_their_reasons() -> None:
     env.reset(seed=0)
     strict = env.problem.edit_action("command_mux", "Strict")
     reasons = env.mask_reasons()
-    assert "needs scheduler Fifo" in reasons[strict]
+    assert "requires the Fifo scheduler" in reasons[strict]
     assert reasons[env.problem.edit_action("page_policy", "Open")].endswith("this value already")
     assert sorted(reasons) == np.flatnonzero(~env.action_masks()).tolist()
-    with pytest.raises(InvalidValueError, match="command_mux=Strict: command_mux Strict needs"):
+    with pytest.raises(InvalidValueError, match="command_mux=Strict: Strict requires the Fifo"):
         env.step(strict)
     env.step(env.problem.edit_action("scheduler", "Fifo"))
     assert env.action_masks()[strict]
@@ -244,7 +248,7 @@ def test_data_loss_is_masked() -> None:
     env = make(TUNING, knobs="archgym")
     env.reset(seed=0)
     off = env.problem.edit_action("refresh_policy", "NoRefresh")
-    assert "loses the data" in env.mask_reasons()[off]
+    assert "loses data" in env.mask_reasons()[off]
     env = make(TUNING, scenario="archgym-stream")
     env.reset(seed=0)
     assert env.action_masks()[off]
@@ -312,6 +316,32 @@ def test_another_device_brings_its_maps() -> None:
     assert env.instance.device.name == "ddr3-1600"
     maps = next(knob for knob in env.problem.knobs if knob.name == "address_map").values
     assert all(name.startswith("ddr3-1600") for name in maps)
+
+
+def test_what_a_device_has_becomes_a_knob() -> None:
+    env = make(scenario="ddr5-refresh")
+    reward, info = evaluate(env, {"refresh_policy": "SameBank"})
+    assert info["feasible"]
+    assert info["metrics"]["REFSB_count"] > 0
+    assert np.isfinite(reward)
+    # No currents of this device are published.
+    assert "energy_pj" not in info["metrics"]
+    observation, _ = env.reset(seed=0)
+    assert env.observation_space.contains(observation)
+    with pytest.raises(InvalidValueError, match="has no currents"):
+        make(scenario="ddr5-refresh", objective="edp")
+
+
+def test_outcomes_can_come_from_elsewhere() -> None:
+    asked = []
+
+    def remember(space, objective, tasks):
+        asked.extend(design for _, design in tasks)
+        return evaluate_batch(space, objective, tasks)
+
+    plain, other = make(scenario="toy"), make(scenario="toy", evaluate=remember)
+    assert evaluate(plain, {"page_policy": "Closed"}) == evaluate(other, {"page_policy": "Closed"})
+    assert asked == [(1, 0, 0)]
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ traffics = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=200, derandomize=True, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(fields=traffics, device=st.sampled_from(sorted(MAPS)), seed=st.integers(0, 99))
 def test_every_traffic_gives_a_legal_and_repeatable_trace(fields, device, seed):
     trace = draw(device, seed, **fields)
@@ -220,7 +220,7 @@ requests = st.lists(
 )
 
 
-@settings(max_examples=50, derandomize=True, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(rows=requests, format=st.sampled_from(["dramsys", "ramulator", "dramsim3"]))
 def test_written_traces_are_read_back(tmp_path_factory, rows, format):
     gaps, address, is_write = zip(*rows, strict=True)
