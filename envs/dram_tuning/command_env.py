@@ -303,11 +303,15 @@ class DramCommandEnv(gym.Env[Any, Any]):
             return None
         from chipgym.envs.dram_tuning.render import render_ansi, render_rgb
 
+        draw = render_ansi if self.render_mode == "ansi" else render_rgb
+        return draw(*self.replay())
+
+    def replay(self) -> tuple[Workload, DramResult]:
+        """Simulate the episode so far once more, every command recorded."""
         run = self.instance.start(record=True)
         for action in self.actions:
             run.step(action)
-        draw = render_ansi if self.render_mode == "ansi" else render_rgb
-        return draw(run.workload, run.base.result())
+        return run.workload, run.base.result()
 
     def _check_running(self) -> None:
         if self._finished:

@@ -365,9 +365,12 @@ class DramRuntimeEnv(gym.Env[Any, Any]):
             return None
         from chipgym.envs.dram_tuning.render import render_ansi, render_rgb
 
-        session = self.session
         draw = render_ansi if self.render_mode == "ansi" else render_rgb
-        return draw(session.instance.workload, session.replay())
+        return draw(*self.replay())
+
+    def replay(self) -> tuple[Workload, DramResult]:
+        """Simulate the episode so far once more, every command recorded."""
+        return self.session.instance.workload, self.session.replay()
 
     def _check_running(self) -> None:
         if self.session.finished:
