@@ -24,6 +24,8 @@ from chipgym.envs.dram_tuning.command_presets import DEFAULT_SCENARIO, CommandSc
 from chipgym.envs.dram_tuning.command_problem import CommandProblem, view_problem
 from chipgym.envs.dram_tuning.command_reward import OBJECTIVES, PRIMARY_METRICS, TERMS
 from chipgym.simulators.core.errors import FileFormatError, InvalidValueError, UnknownNameError
+from chipgym.simulators.dram.engine import Workload
+from chipgym.simulators.dram.result import DramResult
 from chipgym.simulators.dram.simulate import SIMULATOR_VERSION
 from chipgym.simulators.dram.trace import Trace
 

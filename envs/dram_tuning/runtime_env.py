@@ -31,6 +31,8 @@ from chipgym.envs.dram_tuning.runtime_reward import (
 )
 from chipgym.envs.dram_tuning.runtime_session import RuntimeSession, WindowLength
 from chipgym.simulators.core.errors import FileFormatError, InvalidValueError, UnknownNameError
+from chipgym.simulators.dram.engine import Workload
+from chipgym.simulators.dram.result import DramResult
 from chipgym.simulators.dram.simulate import SIMULATOR_VERSION
 from chipgym.simulators.dram.trace import Trace
 
