@@ -36,6 +36,10 @@ PRESETS = {
         "chipgym.envs.dram_tuning.command_presets",
         ("device", "num_requests", "entries", "objective"),
     ),
+    "chipgym/Logic": (
+        "chipgym.envs.logic_synthesis.presets",
+        ("action_set", "steps", "mapper", "objective"),
+    ),
 }
 
 

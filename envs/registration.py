@@ -13,6 +13,7 @@ __all__ = ["ENVIRONMENTS", "EnvironmentEntry", "register_all"]
 
 SOC = "chipgym.envs.soc_scheduling"
 DRAM = "chipgym.envs.dram_tuning"
+LOGIC = "chipgym.envs.logic_synthesis"
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,20 @@ ENVIRONMENTS: tuple[EnvironmentEntry, ...] = (
         f"{DRAM}.command_vector_env:DramCommandVectorEnv",
         None,
         "choose each DRAM command (Ipek form)",
+    ),
+    EnvironmentEntry(
+        "chipgym/LogicSynthesis-v0",
+        f"{LOGIC}.env:LogicSynthesisEnv",
+        f"{LOGIC}.vector_env:LogicSynthesisVectorEnv",
+        f"{LOGIC}.multi_agent",
+        "a recipe of ABC commands, one at a time; area-delay product",
+    ),
+    EnvironmentEntry(
+        "chipgym/LogicRecipe-v0",
+        f"{LOGIC}.env:LogicRecipeEnv",
+        f"{LOGIC}.vector_env:LogicRecipeVectorEnv",
+        None,
+        "the same, the whole recipe at once (BOiLS form)",
     ),
 )
 

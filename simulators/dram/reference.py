@@ -32,7 +32,7 @@ from chipgym.simulators.dram.reference_controller import Controller, Delays, Iss
 from chipgym.simulators.dram.reference_energy import energy_and_power
 from chipgym.simulators.dram.reference_schedulers import Request
 from chipgym.simulators.dram.reference_timing import BANK_COMMANDS, Place
-from chipgym.simulators.dram.result import CommandTrace, DramResult
+from chipgym.simulators.dram.result import CommandTrace, DramResult, RowCounts
 
 __all__ = ["Simulation", "simulate_reference"]
 
@@ -55,17 +55,20 @@ def simulate_reference(workload: Workload, config: ControllerConfig | None = Non
     Raises
     ------
     InvalidValueError
-        The device or the refresh policy is none of those modelled: DDR3 and DDR4, AllBank.
+        The device or the refresh policy is none of those modelled: one channel of DDR3 or DDR4,
+        AllBank or NoRefresh.
     SimulationError
         The configuration makes no progress on the trace.
     """
     config = config or ControllerConfig()
+    device = workload.memory.device
     for field, value, modelled in (
-        ("standard", workload.memory.device.standard, ("DDR3", "DDR4")),
+        ("standard", device.standard, ("DDR3", "DDR4")),
+        ("channels", device.channels, (1,)),
         ("refresh_policy", config.refresh_policy, ("AllBank", "NoRefresh")),
     ):
         if value not in modelled:
-            raise InvalidValueError(field, value, f"{modelled[0]} or {modelled[1]} (reference)")
+            raise InvalidValueError(field, value, " or ".join(map(str, modelled)))
     simulation = Simulation(workload, config)
     simulation.run()
     return simulation.result()
@@ -173,6 +176,9 @@ class Simulation:
             counts={name: counts[name] for name in COMMANDS},
             invocations=self.controller.invocations,
             trace=_command_trace(issues),
+            request_cycle=self.workload.trace.cycle,
+            clock_ns=clock_ns,
+            rows=_row_counts(device.banks, self.requests, issues),
         )
 
 
@@ -186,6 +192,24 @@ def _requests(workload: Workload, banks: list[Place]) -> list[Request]:
         Request(index, cycle, address, is_write, banks[bank], row, column)
         for index, (cycle, address, is_write, bank, row, column) in enumerate(rows)
     ]
+
+
+def _row_counts(banks: int, requests: list[Request], issues: list[Issue]) -> RowCounts:
+    """Sort the column commands by what their bank needed before them."""
+    hits, conflicts = np.zeros((2, banks), dtype=np.int64)
+    used = [False] * banks  # by a column command since the row was opened
+    evicted = [False] * banks  # a row, for the next column command
+    for issue in issues:
+        bank = issue.place.bank
+        if issue.command == "ACT":
+            used[bank] = False
+        elif issue.command == "PREPB":
+            evicted[bank] = True
+        elif issue.command in BANK_COMMANDS:
+            hits[bank] += used[bank]
+            conflicts[bank] += evicted[bank]
+            used[bank], evicted[bank] = True, False
+    return RowCounts(np.array([request.place.bank for request in requests]), hits, conflicts)
 
 
 def _command_trace(issues: list[Issue]) -> CommandTrace:

@@ -6,9 +6,10 @@ termination.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
-from chipgym.simulators.dram.device import Device
+from chipgym.simulators.dram.device import Currents, Device
 from chipgym.simulators.dram.reference_controller import Issue
 
 __all__ = ["energy_and_power"]
@@ -51,7 +52,8 @@ class _Rank:
 def energy_and_power(device: Device, issues: list[Issue], delay: int) -> tuple[float, float]:
     """Return energy in pJ and mean power in mW.
 
-    The power model ends with the last command of the rank that ends last.
+    The power model ends with the last command of the rank that ends last; the power of several
+    ranks is the sum of theirs. Both are nan where the device has no currents.
 
     Parameters
     ----------
@@ -69,10 +71,15 @@ def energy_and_power(device: Device, issues: list[Issue], delay: int) -> tuple[f
     end = max(rank_state.end for rank_state in ranks)
     for rank_state in ranks:
         _close(device, rank_state, end)
-    energy = device.devices_per_rank * sum(_energy_pj(device, rank_state) for rank_state in ranks)
-    cycles = sum(ranks[0].cycles.values())
-    clock_ns = 1000 / device.clock_mhz
-    return energy, energy / (cycles * clock_ns) if cycles else 0.0
+    if device.currents is None:
+        return math.nan, math.nan
+    energy = power = 0.0
+    for rank_state in ranks:
+        rank_energy = device.devices_per_rank * _energy_pj(device, device.currents, rank_state)
+        duration_ns = sum(rank_state.cycles.values()) * 1000 / device.clock_mhz
+        energy += rank_energy
+        power += rank_energy / duration_ns if duration_ns else 0.0
+    return energy, power
 
 
 def _logged(
@@ -200,9 +207,9 @@ def _close(device: Device, rank: _Rank, end: int) -> None:
         rank.add("precharged", end - rank.precharged_from)
 
 
-def _energy_pj(device: Device, rank: _Rank) -> float:
+def _energy_pj(device: Device, i: Currents, rank: _Rank) -> float:
     """Return the energy of one device of a rank: mA * V * ns."""
-    t, i, n, c = device.timing, device.currents, rank.commands, rank.cycles
+    t, n, c = device.timing, rank.commands, rank.cycles
     opening, closing = n["ACT"] * t.RAS, n["PRE"] * (t.RC - t.RAS)
     refreshing = (
         c["refresh active"] + c["refresh precharged"] + c["exit active"] + c["exit precharged"]

@@ -19,7 +19,8 @@ __all__ = ["ResultCache"]
 
 Key = tuple[str, ...]
 
-_ENTRY_BYTES = 400
+# An entry with its key, and what a state keeps beside its body.
+_ENTRY_BYTES = 900
 _STATES = "CREATE TABLE IF NOT EXISTS states (digest TEXT PRIMARY KEY, body BLOB, nodes, levels)"
 _STEPS = "CREATE TABLE IF NOT EXISTS steps (key TEXT PRIMARY KEY, digest TEXT)"
 _VALUES = "CREATE TABLE IF NOT EXISTS results (key TEXT PRIMARY KEY, a REAL, b REAL, c REAL)"
@@ -104,6 +105,10 @@ class ResultCache:
         self.hits += 1
         return self._keep(key, found)
 
+    def intern(self, state: LogicState) -> LogicState:
+        """Return the known object of the same state, or else the given one."""
+        return self._states.get(state.digest, (state, 0))[0]
+
     def put(self, key: Key, value: LogicState | tuple[float, ...]) -> Any:
         """Keep a result, and return it or, for a state that is known already, the known object."""
         if self.path is not None:
@@ -116,14 +121,14 @@ class ResultCache:
             if key in self._entries:
                 return self._entries[key]
             if isinstance(value, LogicState):
-                value = self._intern(value)
+                value = self._count(value)
             self._entries[key] = value
             self._bytes += _ENTRY_BYTES
             while self._bytes > self.max_bytes and len(self._entries) > 1:
                 self._drop()
         return value
 
-    def _intern(self, state: LogicState) -> LogicState:
+    def _count(self, state: LogicState) -> LogicState:
         known, count = self._states.get(state.digest, (state, 0))
         self._states[state.digest] = (known, count + 1)
         self._bytes += 0 if count else len(state.body)

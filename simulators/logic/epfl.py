@@ -16,7 +16,15 @@ from chipgym.simulators.core.errors import FileFormatError, UnknownNameError
 from chipgym.simulators.logic.aiger import read_body
 from chipgym.simulators.logic.circuits import Circuit
 
-__all__ = ["EPFL_COMMIT", "EPFL_FILES", "EPFL_REPOSITORY", "EpflFile", "epfl_circuit"]
+__all__ = [
+    "EPFL_COMMIT",
+    "EPFL_FILES",
+    "EPFL_REPOSITORY",
+    "EpflFile",
+    "data_folder",
+    "epfl_circuit",
+    "epfl_folder",
+]
 
 EPFL_REPOSITORY = "lsils/benchmarks"
 EPFL_COMMIT = "94e25f33b9bcbaa155e20ceedc6f6dc45bdffddf"
@@ -222,8 +230,29 @@ EPFL_FILES: dict[str, EpflFile] = {file.name: file for file in _FILES}
 """Benchmarks by name."""
 
 
-def epfl_circuit(name: str, folder: str | os.PathLike[str]) -> Circuit:
+def data_folder() -> Path:
+    """Return where fetched data are kept: ``CHIPGYM_DATA``, or in the user's cache folder."""
+    chosen = os.environ.get("CHIPGYM_DATA")
+    if chosen:
+        return Path(chosen)
+    cache = os.environ.get("XDG_CACHE_HOME")
+    return (Path(cache) if cache else Path.home() / ".cache") / "chipgym"
+
+
+def epfl_folder() -> Path:
+    """Return where the fetched benchmarks are kept."""
+    return data_folder() / "epfl"
+
+
+def epfl_circuit(name: str, folder: str | os.PathLike[str] | None = None) -> Circuit:
     """Read a benchmark from a folder that holds the files by name or by their path.
+
+    Parameters
+    ----------
+    name : str
+        Such as ``"router"``.
+    folder : path, optional
+        Default: where ``chipgym data fetch epfl`` puts them.
 
     Raises
     ------
@@ -234,9 +263,12 @@ def epfl_circuit(name: str, folder: str | os.PathLike[str]) -> Circuit:
     if name not in EPFL_FILES:
         raise UnknownNameError("EPFL circuit", name, EPFL_FILES)
     file = EPFL_FILES[name]
+    folder = epfl_folder() if folder is None else folder
     for path in (Path(folder) / f"{name}.aig", Path(folder) / file.path):
         if path.is_file():
             data = path.read_bytes()
             file.check(data, path)
             return Circuit(f"epfl-{name}", read_body(data, str(path)))
-    raise FileFormatError(folder, f"has no {name}.aig")
+    raise FileFormatError(
+        folder, f"has no {name}.aig; get the EPFL benchmarks with `chipgym data fetch epfl`"
+    )

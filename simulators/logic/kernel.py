@@ -18,6 +18,7 @@ __all__ = [
     "OVERLONG",
     "TRUNCATED",
     "ands_end",
+    "count_profile",
     "decode_ands",
     "encode_ands",
     "run",
@@ -153,3 +154,58 @@ def skip_lines(data: Any, start: int, lines: int) -> int:
             missing -= 1
         position += 1
     return position
+
+
+@kernel
+def count_profile(
+    first: int,
+    fanin0: Any,
+    fanin1: Any,
+    outputs: Any,
+    levels: Any,
+    references: Any,
+    inverted: Any,
+    level_counts: Any,
+    fanout_counts: Any,
+) -> tuple[int, int]:
+    """Count ANDs by inverted fanins and level, and inputs and ANDs by fan-out.
+
+    Parameters
+    ----------
+    first : int
+        Variable of the first AND.
+    fanin0, fanin1, outputs : int32[A], int32[A], int32[O]
+        Literals.
+    levels : int32[first + A]
+    references : int32[first + A]
+        Zeros; afterwards the fan-out of each variable.
+    inverted, level_counts, fanout_counts : int64[3], int64[L], int64[F]
+        Zeros; outputs. Levels fall into L equal parts of the depth, fan-outs by powers of two.
+
+    Returns
+    -------
+    total, largest : int
+        Sum and maximum of the fan-outs, the constant left out.
+    """
+    depth = 1
+    for row in range(len(fanin0)):
+        references[fanin0[row] >> 1] += 1
+        references[fanin1[row] >> 1] += 1
+        inverted[(fanin0[row] & 1) + (fanin1[row] & 1)] += 1
+        depth = max(depth, levels[first + row])
+    for literal in outputs:
+        references[literal >> 1] += 1
+    bins = len(level_counts)
+    for row in range(len(fanin0)):
+        level_counts[(levels[first + row] - 1) * bins // depth] += 1
+    total = 0
+    largest = 0
+    for variable in range(1, len(references)):
+        fanout = references[variable]
+        total += fanout
+        largest = max(largest, fanout)
+        place = 0
+        while (1 << place) < fanout and place < len(fanout_counts) - 1:
+            place += 1
+        fanout_counts[place] += 1
+    return total, largest

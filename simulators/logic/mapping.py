@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from chipgym.simulators.core.errors import InvalidValueError, UnknownNameError
+from chipgym.simulators.core.errors import InvalidValueError, UnknownNameError, check_range
 from chipgym.simulators.logic.errors import AbcCommandError
 
 __all__ = ["MAPPERS", "LutCount", "Mapping", "find_failure", "mapping_commands"]
@@ -95,11 +95,19 @@ def parse_timing(command: str, answer: str) -> Mapping:
     return Mapping(int(gates), float(area), float(delay))
 
 
-def mapping_commands(mapper: str, buffered: bool = False) -> str:
-    """Return ABC's commands for a mapper, with buffering and sizing if asked for."""
+def mapping_commands(mapper: str, buffered: bool = False, required_ps: float | None = None) -> str:
+    """Return ABC's commands for a mapper, with buffering and sizing if asked for.
+
+    A required time, which only ``"map"`` takes, lets it save area on paths that are fast enough.
+    """
     if mapper not in MAPPERS:
         raise UnknownNameError("mapper", mapper, MAPPERS)
     commands = MAPPERS[mapper]
+    if required_ps is not None:
+        check_range("required_ps", required_ps, 0.0, low_open=True)
+        if mapper != "map":
+            raise InvalidValueError("required_ps", required_ps, "None: only 'map' takes one")
+        commands = f"map -D {required_ps:.2f}" + commands.removeprefix("map")
     return commands.replace("stime", BUFFERING + "stime") if buffered else commands
 
 

@@ -20,7 +20,7 @@ from chipgym.simulators.core.errors import InvalidValueError
 from chipgym.simulators.logic.errors import AbcError, AbcNotFoundError, AbcTimeoutError
 from chipgym.simulators.logic.locate import AbcExecutable
 
-__all__ = ["AbcDiedError", "AbcProcess"]
+__all__ = ["AbcDiedError", "AbcProcess", "OneShotProcess"]
 
 # ABC cuts an input line at about 5000 characters.
 MAX_LINE = 4500
@@ -107,7 +107,8 @@ class AbcProcess:
             answer = self.request("version", limit_s)
         except AbcTimeoutError:
             raise AbcError(
-                f"{executable.path} does not answer commands on a pipe within {limit_s:g} s"
+                f"{executable.path} does not answer commands on a pipe within {limit_s:g} s; "
+                "a process for each command, mode='per-call', may still work"
             ) from None
         except AbcDiedError as error:
             raise AbcError(
@@ -184,3 +185,81 @@ class AbcProcess:
         for pipe in (self._stdin, self._stdout):
             with contextlib.suppress(OSError):
                 pipe.close()
+
+
+class OneShotProcess:
+    """An ABC that is started for each request and ends after it.
+
+    For systems where commands cannot be sent through a pipe. Nothing is kept from one request to
+    the next. Parameters and attributes are those of `AbcProcess`; the memory limit has no effect.
+    """
+
+    def __init__(
+        self,
+        executable: AbcExecutable,
+        folder: Path,
+        start_limit_s: float,
+        memory_limit_mb: int | None = None,
+    ) -> None:
+        del memory_limit_mb
+        self._path, self._folder = executable.path, folder
+        self._owner = os.getpid()
+        self._running: subprocess.Popen[bytes] | None = None
+        match = _BUILD.search(self.request("version", start_limit_s))
+        if match is None:
+            raise AbcError(f"{executable.path} is not ABC")
+        self.build = match[0].strip()
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the request that runs now."""
+        running = self._running
+        return None if running is None else running.pid
+
+    def request(self, line: str, limit_s: float) -> str:
+        """Run one line of commands in a process of its own and return what was printed.
+
+        Raises
+        ------
+        AbcTimeoutError, AbcDiedError
+        """
+        try:
+            self._running = subprocess.Popen(
+                [self._path, "-s", "-q", line],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                cwd=self._folder,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise AbcNotFoundError(f"{self._path} cannot be started: {error}") from error
+        try:
+            output, _ = self._running.communicate(timeout=limit_s)
+        except subprocess.TimeoutExpired:
+            raise AbcTimeoutError(line, limit_s) from None
+        finally:
+            status = self._running.poll()
+            self.kill()
+        answer = output.decode(errors="replace")
+        # ABC's status says nothing about its commands, but a signal says that it did not finish.
+        if status is not None and status < 0:
+            raise AbcDiedError(answer)
+        return _COLOUR.sub("", answer)
+
+    def kill(self) -> None:
+        """End the request that runs, if any; in a forked copy, only let go of it."""
+        running, self._running = self._running, None
+        if running is None:
+            return
+        if os.getpid() == self._owner and running.poll() is None:
+            running.kill()
+            running.wait()
+        if running.stdout is not None:
+            running.stdout.close()
+
+    def abandon(self) -> None:
+        """Let go of a request that belongs to the parent of a fork."""
+        running, self._running = self._running, None
+        if running is not None:
+            running.returncode = 0

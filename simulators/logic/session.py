@@ -14,7 +14,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from chipgym.simulators.core.errors import InvalidValueError
+from chipgym.simulators.core.errors import InvalidValueError, UnknownNameError
 from chipgym.simulators.logic.aiger import body_digest, read_body, scan
 from chipgym.simulators.logic.cache import ResultCache
 from chipgym.simulators.logic.errors import AbcCommandError, AbcCrashedError
@@ -43,6 +43,8 @@ _STORE = f"{_WRITE}; empty; read_aiger {_OUTPUT}; print_stats"
 _FRESH = "@"  # no state has this digest: the process must read the circuit anew
 
 
+MODES = ("persistent", "per-call")
+
 _NO_INVERTER = re.compile(r"cannot detect the|[Cc]annot find \w+( gate)? in the")
 _WIRE = b"aig 1 1 0 1 0\n2\n"
 
@@ -63,6 +65,10 @@ class AbcSession:
         Time and memory limits.
     cache : ResultCache or None, optional
         Default: a cache of its own. None: no cache.
+    mode : str, optional
+        ``"persistent"``: processes that stay. ``"per-call"``: a process for each request, for
+        systems where commands cannot be sent through a pipe; much slower, the same results.
+        Default: the environment variable ``CHIPGYM_ABC_MODE``, or else ``"persistent"``.
 
     Examples
     --------
@@ -78,27 +84,32 @@ class AbcSession:
         *,
         limits: Limits | None = None,
         cache: ResultCache | str | None = "own",
+        mode: str | None = None,
     ) -> None:
         if isinstance(cache, str) and cache != "own":
             raise InvalidValueError("cache", cache, "a ResultCache, None or 'own'")
         self.executable: AbcExecutable = find_abc(abc)
         self.limits = limits or Limits()
+        self.mode = mode or os.environ.get("CHIPGYM_ABC_MODE") or MODES[0]
+        if self.mode not in MODES:
+            raise UnknownNameError("mode", self.mode, MODES, "an ABC session")
         self.cache = ResultCache() if isinstance(cache, str) else cache
         self._known: dict[str, str] = {}
         self._open()
 
     def _open(self) -> None:
         self._build = ""
-        self._steps = Worker(self.executable, self.limits)
-        self._others = Worker(self.executable, self.limits)
-        self._mapper = Worker(self.executable, self.limits)
+        per_call = self.mode == "per-call"
+        self._steps = Worker(self.executable, self.limits, per_call)
+        self._others = Worker(self.executable, self.limits, per_call)
+        self._mapper = Worker(self.executable, self.limits, per_call)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"executable": self.executable, "limits": self.limits, "cache": self.cache}
+        names = ("executable", "limits", "cache", "mode")
+        return {name: getattr(self, name) for name in names}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.executable, self.limits = state["executable"], state["limits"]
-        self.cache = state["cache"]
+        self.__dict__.update(state)
         self._known = {}
         self._open()
 
@@ -131,6 +142,10 @@ class AbcSession:
     def restarts(self) -> int:
         """How often a process was found dead and replaced."""
         return self._steps.restarts + self._others.restarts + self._mapper.restarts
+
+    def holds(self, state: LogicState) -> bool:
+        """Whether a step from this state needs no reading of it."""
+        return self._steps.loaded == state.digest
 
     def close(self) -> None:
         """End the processes and delete their folders; a later call starts them anew."""
@@ -191,8 +206,7 @@ class AbcSession:
         nodes, levels = parse_aig(commands.removesuffix("; " + _STORE), answer)
         written = self._steps.read(_OUTPUT)
         header = scan(written, _OUTPUT)
-        given = scan(body)
-        if (header.inputs, header.outputs) != (given.inputs, given.outputs):
+        if (header.inputs, header.outputs) != _ports(body):
             raise AbcCommandError(commands, "the circuit has other inputs or outputs than before")
         result = written[: _end_of_body(written, header.ands_start, header.ands)]
         state = LogicState(result, body_digest(result), nodes, levels)
@@ -207,6 +221,7 @@ class AbcSession:
         mapper: str = "nf",
         *,
         buffered: bool = False,
+        required_ps: float | None = None,
     ) -> Mapping:
         """Map a state to a library; the result has no history.
 
@@ -219,6 +234,8 @@ class AbcSession:
             ``"map"`` or ``"nf"``.
         buffered : bool
             Buffer and size the gates before timing.
+        required_ps : float, optional
+            Delay that suffices; only for ``"map"``.
 
         Raises
         ------
@@ -227,7 +244,7 @@ class AbcSession:
         AbcCommandError, AbcTimeoutError, AbcCrashedError
         """
         library = library or _default_library()
-        commands = mapping_commands(mapper, buffered)
+        commands = mapping_commands(mapper, buffered, required_ps)
         worker = self._mapper if mapper == "map" or buffered else self._others
         key = (self.build, state.digest, commands, library.digest)
         if self.cache is not None and (found := self.cache.get(key)) is not None:
@@ -275,6 +292,12 @@ class AbcSession:
     def read_output(self, name: str) -> bytes:
         """Return a file that `run` has written."""
         return self._others.read(name)
+
+
+def _ports(body: bytes) -> tuple[int, int]:
+    """Inputs and outputs of a body, which has been checked before."""
+    fields = body[: body.index(b"\n")].split(b" ")
+    return int(fields[2]), int(fields[4])
 
 
 def _end_of_body(data: bytes, start: int, ands: int) -> int:

@@ -1,18 +1,20 @@
 """How fast a session is, against bare ABC and against a new process a step.
 
-All measurements of one circuit are taken in turns in the same run, so that their ratios hold on a
-busy machine too.
+The methods run the recipe in turns, from the same circuit at each command; of several rounds the
+least time of each command counts, as other work on the machine only ever adds to it.
 """
 
 from __future__ import annotations
 
+import math
 import subprocess
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 from tempfile import TemporaryDirectory
+
+import numpy as np
 
 from chipgym.simulators.logic.circuits import Circuit
 from chipgym.simulators.logic.process import AbcProcess
@@ -22,12 +24,14 @@ from chipgym.simulators.logic.simulate import run_recipe
 
 __all__ = ["CircuitSpeed", "measure_circuit"]
 
-_SPAWN_LIMIT_S = 600.0
+_LIMIT_S = 600.0
+_REPLAY_ROUNDS = 3
+_CACHED_ROUNDS = 20
 
 
 @dataclass(frozen=True)
 class CircuitSpeed:
-    """Speed on one circuit, medians over repetitions.
+    """Speed on one circuit: times of a step, on average over the recipe.
 
     Attributes
     ----------
@@ -35,13 +39,16 @@ class CircuitSpeed:
     nodes : int
         AND nodes at the start.
     bare_ms : float
-        A command and its statistics by a running ABC that keeps the circuit in memory.
+        A command and its statistics by a running ABC that holds the circuit, over the same pipe.
     step_ms : float
         A step of the session, with its round trip.
     cached_us : float
         A step whose result is known.
     replay_ms : float
         A step by a new process that replays the prefix.
+    bare_cpu_ms, step_cpu_ms : float
+        Processor time behind `bare_ms` and `step_ms`, of ABC and of this process together: what
+        they would take on a machine without other work. nan where the system does not tell.
     """
 
     circuit: str
@@ -50,6 +57,8 @@ class CircuitSpeed:
     step_ms: float
     cached_us: float
     replay_ms: float
+    bare_cpu_ms: float
+    step_cpu_ms: float
 
     @property
     def steps_per_s(self) -> float:
@@ -72,48 +81,80 @@ class CircuitSpeed:
         return self.replay_ms / self.step_ms
 
 
-def _timed(action: Callable[[], object], steps: int) -> float:
-    """Return seconds a step."""
+def _seconds(action: Callable[[], object]) -> float:
     start = time.perf_counter()
     action()
-    return (time.perf_counter() - start) / steps
+    return time.perf_counter() - start
 
 
-def _bare(process: AbcProcess, commands: Sequence[str]) -> float:
-    process.request("empty; read_aiger circuit.aig", _SPAWN_LIMIT_S)
-
-    def run() -> None:
-        for command in commands:
-            process.request(f"{command}; print_stats", _SPAWN_LIMIT_S)
-
-    return _timed(run, len(commands))
-
-
-def _stepped(session: AbcSession, body: bytes, commands: Sequence[str]) -> float:
-    state = session.load(body)
-    # The process holds the circuit, as it does in the middle of an episode and as bare ABC does.
-    session.step(state, "strash")
-
-    def run() -> None:
-        current = state
-        for command in commands:
-            current = session.step(current, command)
-
-    return _timed(run, len(commands))
+def _cpu_s(pid: int) -> float:
+    """Processor time so far of an ABC and of this process (Linux; nan elsewhere)."""
+    try:
+        text = Path(f"/proc/{pid}/schedstat").read_text(encoding="ascii")
+    except OSError:
+        return math.nan
+    return int(text.split()[0]) * 1e-9 + time.process_time()
 
 
-def _replayed(executable: str, folder: str, commands: Sequence[str]) -> float:
-    def run() -> None:
-        for count in range(1, len(commands) + 1):
-            prefix = "; ".join(commands[:count])
-            subprocess.run(
-                [executable, "-s", "-q", f"read_aiger circuit.aig; {prefix}; print_stats"],
-                cwd=folder,
-                capture_output=True,
-                check=True,
-            )
+def _both(action: Callable[[], object], pid: int) -> tuple[float, float]:
+    """Return wall time and processor time of an action, in seconds."""
+    cpu = _cpu_s(pid)
+    wall = _seconds(action)
+    return wall, _cpu_s(pid) - cpu
 
-    return _timed(run, len(commands))
+
+class _Bench:
+    """The methods, side by side, on one recipe."""
+
+    def __init__(self, circuit: Circuit, abc: str | None, commands: Sequence[str], folder: Path):
+        self.commands = commands
+        self.folder = folder
+        self.session = AbcSession(abc, cache=None, mode="persistent")
+        self.states = run_recipe(circuit.body, commands, self.session).states
+        for index, state in enumerate(self.states):
+            (folder / f"{index}.aig").write_bytes(state.body)
+        executable = self.session.executable
+        self.path = executable.path
+        self.process = AbcProcess(executable, folder, self.session.limits.start_s)
+
+    def bare(self, index: int) -> tuple[float, float]:
+        """Time the command by ABC alone, its circuit being in memory already."""
+        self.process.request(f"empty; read_aiger {index}.aig", _LIMIT_S)
+        line = f"{self.commands[index]}; print_stats"
+        return _both(lambda: self.process.request(line, _LIMIT_S), self.process.pid)
+
+    def step(self, index: int) -> tuple[float, float]:
+        """Time the session's step; it holds the circuit, as in the middle of an episode."""
+        state = self.states[index]
+        if not self.session.holds(state):
+            # Reading the state by a command that leaves it as it is.
+            self.session.step(state, "strash")
+        return _both(lambda: self.session.step(state, self.commands[index]), self.session.pids[0])
+
+    def replay(self, index: int) -> float:
+        """Time a new process that repeats the recipe up to this command."""
+        recipe = "; ".join(self.commands[: index + 1])
+        call = [str(self.path), "-s", "-q", f"read_aiger 0.aig; {recipe}; print_stats"]
+        return _seconds(
+            lambda: subprocess.run(call, cwd=self.folder, capture_output=True, check=True)
+        )
+
+    def close(self) -> None:
+        self.process.kill()
+        self.session.close()
+
+
+def _cached_s(circuit: Circuit, abc: str | None, commands: Sequence[str]) -> float:
+    """Return the time of a step whose result is known."""
+    with AbcSession(abc) as session:
+        state = run_recipe(circuit.body, commands, session).states[0]
+
+        def run() -> None:
+            current = state
+            for command in commands:
+                current = session.step(current, command)
+
+        return min(_seconds(run) for _ in range(_CACHED_ROUNDS)) / len(commands)
 
 
 def measure_circuit(
@@ -131,30 +172,30 @@ def measure_circuit(
     commands : sequence of str
         The recipe.
     repetitions : int
+        Rounds, of which the least time of each command counts.
     """
-    bare, stepped, cached, replayed = [], [], [], []
-    with (
-        AbcSession(abc, cache=None) as plain,
-        AbcSession(abc) as caching,
-        TemporaryDirectory(prefix="chipgym-speed-") as folder,
-    ):
-        initial = plain.load(circuit.body)
-        Path(folder, "circuit.aig").write_bytes(initial.body)
-        run_recipe(circuit.body, commands, caching)
-        process = AbcProcess(plain.executable, Path(folder), plain.limits.start_s)
+    steps = range(len(commands))
+    with TemporaryDirectory(prefix="chipgym-speed-") as folder:
+        bench = _Bench(circuit, abc, commands, Path(folder))
         try:
-            for _ in range(repetitions):
-                bare.append(_bare(process, commands))
-                stepped.append(_stepped(plain, circuit.body, commands))
-                replayed.append(_replayed(str(plain.executable.path), folder, commands))
-                cached.append(_stepped(caching, circuit.body, commands))
+            bare, step, replay = [], [], []
+            for turn in range(repetitions):
+                # A recipe at a time, so that all find the processor's caches warm.
+                bare.append([bench.bare(index) for index in steps])
+                step.append([bench.step(index) for index in steps])
+                if turn < _REPLAY_ROUNDS:
+                    replay.append([bench.replay(index) for index in steps])
         finally:
-            process.kill()
+            bench.close()
+    # Least over the rounds, mean over the commands: (wall, processor) times.
+    bare_ms, step_ms = (1e3 * np.array(rows).min(axis=0).mean(axis=0) for rows in (bare, step))
     return CircuitSpeed(
         circuit.name,
-        initial.nodes,
-        1e3 * median(bare),
-        1e3 * median(stepped),
-        1e6 * median(cached),
-        1e3 * median(replayed),
+        bench.states[0].nodes,
+        float(bare_ms[0]),
+        float(step_ms[0]),
+        1e6 * _cached_s(circuit, abc, commands),
+        float(1e3 * np.array(replay).min(axis=0).mean()),
+        float(bare_ms[1]),
+        float(step_ms[1]),
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from chipgym.simulators.logic.aiger import Aig, decode
+from chipgym.simulators.logic.profile import AigProfile, profile_of
 
 __all__ = ["LogicState"]
 
@@ -35,6 +36,11 @@ class LogicState:
     def aig(self) -> Aig:
         """The graph as arrays."""
         return decode(self.body, self.digest[:12])
+
+    @cached_property
+    def profile(self) -> AigProfile:
+        """Counts and histograms of the graph; kept, while the arrays behind them are not."""
+        return profile_of(decode(self.body, self.digest[:12]))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, LogicState) and self.digest == other.digest

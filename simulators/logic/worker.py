@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import threading
 import weakref
@@ -12,7 +13,7 @@ from pathlib import Path
 from chipgym.simulators.logic.errors import AbcCrashedError, AbcTimeoutError
 from chipgym.simulators.logic.library import Library
 from chipgym.simulators.logic.locate import AbcExecutable
-from chipgym.simulators.logic.process import AbcDiedError, AbcProcess
+from chipgym.simulators.logic.process import AbcDiedError, AbcProcess, OneShotProcess
 from chipgym.simulators.logic.workspace import create_workspace, delete_workspace
 
 __all__ = ["Limits", "Worker"]
@@ -47,7 +48,7 @@ class _Holdings:
     """What must be given back when a worker goes away."""
 
     owner: int = 0
-    process: AbcProcess | None = None
+    process: AbcProcess | OneShotProcess | None = None
     folder: Path | None = None
 
     def release(self) -> None:
@@ -71,10 +72,13 @@ class Worker:
     ----------
     executable : AbcExecutable
     limits : Limits
+    per_call : bool
+        Start a process for each request.
     """
 
     executable: AbcExecutable
     limits: Limits
+    per_call: bool = False
     loaded: str | None = None
     restarts: int = 0
     _library: str | None = None
@@ -102,12 +106,12 @@ class Worker:
         """ABC's build string."""
         return self._start().build
 
-    def _start(self) -> AbcProcess:
+    def _start(self) -> AbcProcess | OneShotProcess:
         """Return the running process, started if need be."""
         with self.lock:
             return self._start_locked()
 
-    def _start_locked(self) -> AbcProcess:
+    def _start_locked(self) -> AbcProcess | OneShotProcess:
         held = self._holdings
         if held.process is None:
             self.loaded = self._library = None
@@ -117,7 +121,8 @@ class Worker:
                 # Not earlier: a forked one forgets what was registered before it started.
                 Finalize(self, held.release, exitpriority=10)
             held.folder = held.folder or create_workspace()
-            held.process = AbcProcess(
+            kind = OneShotProcess if self.per_call else AbcProcess
+            held.process = kind(
                 self.executable, held.folder, self.limits.start_s, self.limits.memory_mb
             )
         return held.process
@@ -129,24 +134,27 @@ class Worker:
             process.kill()
         self.loaded = self._library = None
 
-    def _prepare(self, process: AbcProcess, library: Library | None) -> None:
-        if library is None or self._library == library.digest:
-            return
-        # A copy inside the folder: its name needs no quoting, its content cannot change.
-        (self.folder / _LIBRARY).write_bytes(library.content)
-        answer = process.request(f"read_lib {_LIBRARY}", self.limits.command_s)
-        library.check_answer(answer)
-        self._library = library.digest
+    def _prepare(self, process: AbcProcess | OneShotProcess, library: Library | None) -> str:
+        """See to it that the library is loaded; return the commands that are left to do so."""
+        if library is None or (self._library == library.digest and not self.per_call):
+            return ""
+        if self._library != library.digest:
+            # A copy inside the folder: its name needs no quoting, its content cannot change.
+            (self.folder / _LIBRARY).write_bytes(library.content)
+            answer = process.request(f"read_lib {_LIBRARY}", self.limits.command_s)
+            library.check_answer(answer)
+            self._library = library.digest
+        return f"read_lib {_LIBRARY}; " if self.per_call else ""
 
     def _attempt(
         self, commands: str, digest: str, body: bytes, library: Library | None, limit_s: float
     ) -> str:
         process = self._start()
-        self._prepare(process, library)
         line = commands
-        if self.loaded != digest:
+        prepare = self._prepare(process, library)
+        if self.loaded != digest or self.per_call:
             (self.folder / _INPUT).write_bytes(body)
-            line = READ.format(_INPUT) + commands
+            line = prepare + READ.format(_INPUT) + commands
         # Until the caller says otherwise: commands change the network.
         self.loaded = None
         return process.request(line, limit_s)
@@ -199,7 +207,9 @@ class Worker:
 
     def read(self, name: str) -> bytes:
         """Return the content of a file in the working directory."""
-        return (self.folder / name).read_bytes()
+        # A path object costs more than the reading.
+        with io.FileIO(f"{self.folder}{os.sep}{name}") as file:
+            return file.readall()
 
     def forget_library(self) -> None:
         """Read the library again before the next request that needs it."""

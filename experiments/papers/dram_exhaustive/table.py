@@ -19,8 +19,8 @@ from chipgym.simulators.dram.simulate import SIMULATOR_VERSION
 __all__ = ["METRICS", "RESULTS", "WORKLOADS", "OutcomeTable", "load_table"]
 
 WORKLOADS = ("stream", "random", "cloud-1", "cloud-2")
-METRICS = tuple(name for name in ENVIRONMENT_METRICS if not name.endswith("_count"))
-"""What is kept of a simulation: the environments' metrics but for the counts of commands."""
+METRICS = tuple(ENVIRONMENT_METRICS)
+"""What is kept of a simulation: all that the environments measure."""
 RESULTS = Path(__file__).parent / "results"
 COMMAND = "chipgym reproduce dram-exhaustive"
 

@@ -96,7 +96,7 @@ class _Recorded(gymnasium.Wrapper[Any, Any, Any, Any]):
         return self.env.get_wrapper_attr("action_masks")()
 
 
-class _RecordedAgents(BaseParallelWrapper[str, Any, Any]):
+class _RecordedAgents(BaseParallelWrapper[str, Any, Any]):  # type: ignore[misc]
     def __init__(self, env: Any, recorder: Recorder) -> None:
         super().__init__(env)
         self._recorder = recorder

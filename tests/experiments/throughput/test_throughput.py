@@ -68,3 +68,26 @@ def test_an_unknown_family_is_named() -> None:
     done = run("sco")
     assert done.returncode == 2
     assert "did you mean 'soc'" in done.stderr
+
+
+def test_logic_quick_measures_every_part() -> None:
+    from chipgym.simulators.logic.errors import AbcNotFoundError
+    from chipgym.simulators.logic.locate import find_abc
+
+    try:
+        find_abc()
+    except AbcNotFoundError as error:
+        pytest.skip(f"no ABC: {error}")
+    done = run("logic", "--quick", "--json")
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    summary, circuits = document["summary"], document["circuits"]
+    for name in ("step_over_bare_abc", "replay_over_session", "cached_step_us"):
+        values = [row[name] for row in circuits]
+        assert 0 < min(values) <= summary[name] * 1.001
+        assert summary[name] <= max(values) * 1.001
+    for row in circuits:
+        assert row["step_over_bare_abc"] == pytest.approx(row["step_ms"] / row["bare_abc_ms"], 1e-2)
+    assert document["modes"]["same_result"]
+    assert document["workers"][0]["speed_up"] == 1.0
+    assert document["environment"]["cached"]["steps_per_s"] > 0

@@ -6,6 +6,7 @@ import pickle
 import pytest
 
 from chipgym.simulators.core.errors import FileFormatError
+from chipgym.simulators.logic.cache import _ENTRY_BYTES as ENTRY_BYTES
 from chipgym.simulators.logic.cache import ResultCache
 from chipgym.simulators.logic.session import AbcSession
 from chipgym.simulators.logic.simulate import run_recipe
@@ -52,7 +53,7 @@ def test_dropping_all_entries_of_a_state_frees_it():
         cache.put((str(number),), state(number // 2))
     kept = {key: cache.get(key) for key in [(str(n),) for n in range(40)]}
     alive = {found.digest for found in kept.values() if found is not None}
-    assert cache.bytes_used == 400 * len(cache) + 1000 * len(alive)
+    assert cache.bytes_used == ENTRY_BYTES * len(cache) + 1000 * len(alive)
 
 
 def test_results_survive_in_a_file(tmp_path):
