@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -155,6 +156,9 @@ def judge(
         vector = vector_score(metrics, default)
         if not objective.factors:
             metrics[objective.metric] = terms["hypervolume"]
+    if simulated is not None:
+        # Of a device whose currents are not known, energy and power are left out.
+        metrics = {name: value for name, value in metrics.items() if not math.isnan(value)}
     score = float(sum(terms.values()))
     metrics |= {"score": score, "feasible": float(not reasons)}
     reason = "; ".join(reasons)

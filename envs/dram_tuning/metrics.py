@@ -23,7 +23,6 @@ METRICS: dict[str, str] = {
     "energy_delay_pj_ns": "energy x total time",
     "bandwidth_gbps": "data over total time, Gbit/s",
     "bandwidth_percent": "the same as a share of the peak",
-    "row_hit_rate": "share of requests that found their row open",
     **{f"{name}_count": f"{name} commands" for name in COMMANDS},
 }
 """Meaning of each metric of a simulation, by name."""

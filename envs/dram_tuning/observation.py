@@ -189,8 +189,10 @@ def _write_ratios(out: Floats32, outcome: Outcome, default: Mapping[str, float])
     for place, name in enumerate(RATIOS):
         # One more of each: a design may need no activation at all where the default does.
         offset = name.endswith("_count")
-        ratio = (outcome.metrics[name] + offset) / (default[name] + offset)
-        if outcome.simulated and math.isnan(ratio):
-            ratio = 1.0  # the energy of a device whose currents are not known
-        scaled = math.log(ratio) / RATIO_LIMIT if ratio > 0 else 1.0
+        # Without a value it is the energy of a device whose currents are not known.
+        value = outcome.metrics.get(name, default[name])
+        ratio = (value + offset) / (default[name] + offset)
+        if math.isnan(ratio):
+            ratio = 1.0 if outcome.simulated else math.inf
+        scaled = math.log(ratio) / RATIO_LIMIT if 0 < ratio < math.inf else 1.0
         out[place] = min(max(scaled, -1.0), 1.0)

@@ -216,7 +216,13 @@ def _draw_banks(axes: Any, workload: Workload, trace: CommandTrace) -> None:
     axes.set_ylim(device.channels * device.banks - 0.5, -0.5)
     axes.set_ylabel("bank")
     axes.set_title(_headline(workload, trace), fontsize=10)
-    axes.legend(loc="upper left", ncols=len(KINDS), fontsize=7, frameon=True)
+    axes.figure.legend(
+        *axes.get_legend_handles_labels(),
+        loc="outside lower center",
+        ncols=len(KINDS),
+        fontsize=8,
+        frameon=False,
+    )
 
 
 def _draw_bus(axes: Any, trace: CommandTrace) -> None:

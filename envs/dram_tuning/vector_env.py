@@ -6,21 +6,21 @@ a scalar environment, so the same bits come out of both.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
-from gymnasium.vector import AutoresetMode, VectorEnv
-from gymnasium.vector.utils import batch_space
+from gymnasium.vector import AutoresetMode
 
 from chipgym.envs.core.fields import ObservationLayout
 from chipgym.envs.core.spaces import LegalMultiDiscrete
-from chipgym.envs.dram_tuning.base import DramEnv, check_choice
+from chipgym.envs.dram_tuning.base import DramEnv
 from chipgym.envs.dram_tuning.env import DramDesignEnv, DramTuningEnv
 from chipgym.envs.dram_tuning.evaluation import Outcome
 from chipgym.envs.dram_tuning.presets import DEFAULT_SCENARIO, Scenario
 from chipgym.envs.dram_tuning.problem import DramProblem
+from chipgym.envs.dram_tuning.rows_vector_env import RowsVectorEnv
 from chipgym.simulators.core.errors import InvalidValueError
 
 __all__ = ["DramDesignVectorEnv", "DramTuningVectorEnv", "DramVectorEnv"]
@@ -31,25 +31,18 @@ Bools = npt.NDArray[np.bool_]
 Infos = dict[str, Any]
 
 
-class DramVectorEnv(VectorEnv[Any, Any, Any]):
+class DramVectorEnv(RowsVectorEnv):
     """N environments whose simulations run in parallel threads.
 
     Parameters
     ----------
     num_envs : int
-    autoreset_mode : AutoresetMode or str
-        ``"NextStep"`` (Gymnasium's default), ``"SameStep"`` or ``"Disabled"``.
     scenario, **kwargs
         As in the scalar environment.
-
-    Notes
-    -----
-    Row i seeded with ``seed + i`` goes through the same bits as a scalar environment reset with
-    that seed. Under ``NextStep`` the step after an episode's end resets the row and ignores its
-    action.
+    autoreset_mode : AutoresetMode or str
+        ``"NextStep"`` (Gymnasium's default), ``"SameStep"`` or ``"Disabled"``.
     """
 
-    metadata: dict[str, Any] = {"autoreset_mode": AutoresetMode.NEXT_STEP, "render_modes": []}
     scalar: ClassVar[type[DramEnv]]
 
     def __init__(
@@ -61,33 +54,20 @@ class DramVectorEnv(VectorEnv[Any, Any, Any]):
         render_mode: str | None = None,
         **kwargs: Any,
     ) -> None:
-        if render_mode is not None:
-            raise InvalidValueError("render_mode", render_mode, "None: render a scalar environment")
-        if not isinstance(num_envs, int | np.integer) or num_envs < 1:
-            raise InvalidValueError("num_envs", num_envs, "an integer >= 1")
-        name = autoreset_mode.value if isinstance(autoreset_mode, AutoresetMode) else autoreset_mode
-        check_choice("autoreset_mode", name, [mode.value for mode in AutoresetMode])
-        self.num_envs = int(num_envs)
-        self.autoreset_mode = AutoresetMode(name)
-        self.metadata = {**self.metadata, "autoreset_mode": self.autoreset_mode}
-        self.render_mode = None
         first = self.scalar(scenario, **kwargs)
+        spaces = (first.observation_space, first.action_space)
+        super().__init__(num_envs, autoreset_mode, render_mode, *spaces)
         more = {**kwargs, "workload": first.generator.trace}
         self._rows = [first, *(self.scalar(scenario, **more) for _ in range(self.num_envs - 1))]
         for row in self._rows:
             row.generator = first.generator
+        self._infos: list[Infos] = [{} for _ in self._rows]
         self.generator = first.generator
         self.scenario = first.scenario
         self.split = first.split
         self.objective = first.objective
         self.primary_metric = first.primary_metric
         self.lower_is_better = first.lower_is_better
-        self.single_observation_space = first.observation_space
-        self.single_action_space = first.action_space
-        self.observation_space = batch_space(self.single_observation_space, self.num_envs)
-        self.action_space = batch_space(self.single_action_space, self.num_envs)
-        self._seen = first.observation_layout.empty(self.num_envs)
-        self._ended = np.ones(self.num_envs, dtype=np.bool_)
 
     @property
     def observation_layout(self) -> ObservationLayout:
@@ -103,65 +83,20 @@ class DramVectorEnv(VectorEnv[Any, Any, Any]):
         """Name of a row's instance."""
         return self._rows[row].instance_id
 
-    def reset(
-        self,
-        *,
-        seed: int | Sequence[int | None] | None = None,
-        options: dict[str, Any] | None = None,
-    ) -> tuple[Floats32, Infos]:
-        """Start an episode in every row, or in those of ``options["reset_mask"]``."""
-        seeds = self._seeds(seed)
-        options = dict(options or {})
-        rows = options.pop("reset_mask", None)
-        rows = np.ones(self.num_envs, dtype=np.bool_) if rows is None else self._check_rows(rows)
-        infos: Infos = {}
-        for row, info in self._begin(rows, seeds, options).items():
-            infos = self._add_info(infos, info, row)
-        return self._seen.copy(), infos
+    def _begin(self, rows: Bools, options: dict[str, Any]) -> None:
+        chosen = np.flatnonzero(rows).tolist()
+        for row in chosen:
+            self._rows[row].np_random = self._generators[row]
+        instances = [self._rows[row].draw(None, options) for row in chosen]
+        self.generator.complete(instances)
+        for row, instance in zip(chosen, instances, strict=True):
+            self._obs[row], self._infos[row] = self._rows[row].begin(instance)
 
-    def step(self, actions: Any) -> tuple[Floats32, Floats, Bools, Bools, Infos]:
-        """Evaluate one design in every row.
-
-        Raises
-        ------
-        InvalidValueError
-            An action is masked or out of range; no row has changed.
-        """
-        chosen = self._check_actions(actions)
-        if self.autoreset_mode == AutoresetMode.DISABLED and self._ended.any():
-            raise InvalidValueError("actions", "ended row", "reset ended rows before stepping them")
-        ended = self._ended.copy()
-        outcomes = self._evaluate(chosen, ~ended)
-        rewards = np.zeros(self.num_envs)
-        terminated = np.zeros(self.num_envs, dtype=np.bool_)
-        truncated = np.zeros(self.num_envs, dtype=np.bool_)
-        own: dict[int, Infos] = {}
-        for row, outcome in outcomes.items():
+    def _advance(self, active: Bools, actions: npt.NDArray[Any]) -> None:
+        for row, outcome in self._evaluate(actions, active).items():
             result = self._rows[row].settle(outcome)
-            self._seen[row], rewards[row], terminated[row], truncated[row], own[row] = result
-        done = terminated | truncated
-        self._ended = done
-        infos: Infos = {}
-        if self.autoreset_mode == AutoresetMode.SAME_STEP:
-            final = {row: self._seen[row].copy() for row in np.flatnonzero(done).tolist()}
-            fresh = self._begin(done, [None] * self.num_envs, {})
-            for row in range(self.num_envs):
-                if row in fresh:
-                    content = {"final_obs": final[row], "final_info": own[row]}
-                    infos = self._add_info(infos, content, row)
-                infos = self._add_info(infos, fresh.get(row, own[row]), row)
-        else:
-            own |= self._begin(ended, [None] * self.num_envs, {})
-            for row in range(self.num_envs):
-                infos = self._add_info(infos, own[row], row)
-        return self._seen.copy(), rewards, terminated, truncated, infos
-
-    def _check_actions(self, actions: Any) -> npt.NDArray[Any]:
-        chosen = np.asarray(actions)
-        shape = self.action_space.shape
-        if chosen.shape != shape or chosen.dtype.kind not in "iu":
-            raise InvalidValueError("actions", chosen.shape, f"integers of shape {shape}")
-        return chosen
+            self._obs[row], self._rewards[row] = result[:2]
+            self._terminated[row], self._truncated[row], self._infos[row] = result[2:]
 
     def _evaluate(self, actions: npt.NDArray[Any], active: Bools) -> dict[int, Outcome]:
         """Plan all rows, then evaluate what is not known in one batch."""
@@ -179,34 +114,11 @@ class DramVectorEnv(VectorEnv[Any, Any, Any]):
         fresh = dict(zip(unknown, found, strict=True))
         return {row: known or fresh[row] for row, (_, known) in plans.items()}
 
-    def _begin(
-        self, rows: Bools, seeds: Sequence[int | None], options: Mapping[str, Any]
-    ) -> dict[int, Infos]:
-        """Start episodes in some rows; return the infos of their scalar resets."""
-        chosen = np.flatnonzero(rows).tolist()
-        instances = [self._rows[row].draw(seeds[row], options) for row in chosen]
-        self.generator.complete(instances)
-        infos = {}
-        for row, instance in zip(chosen, instances, strict=True):
-            self._seen[row], infos[row] = self._rows[row].begin(instance)
-        self._ended = self._ended & ~rows
-        return infos
+    def _start_info(self, row: int) -> Infos:
+        return self._infos[row]
 
-    def _seeds(self, seed: int | Sequence[int | None] | None) -> list[int | None]:
-        if seed is None:
-            return [None] * self.num_envs
-        if isinstance(seed, int | np.integer):
-            return [int(seed) + row for row in range(self.num_envs)]
-        if len(seed) != self.num_envs:
-            raise InvalidValueError("seed", len(seed), f"{self.num_envs} seeds, one a row")
-        return list(seed)
-
-    def _check_rows(self, rows: Any) -> Bools:
-        if getattr(rows, "shape", None) != (self.num_envs,) or rows.dtype != np.bool_:
-            raise InvalidValueError("reset_mask", rows, f"a bool array of shape ({self.num_envs},)")
-        if not rows.any():
-            raise InvalidValueError("reset_mask", rows, "at least one True")
-        return np.asarray(rows)
+    def _step_info(self, row: int) -> Infos:
+        return self._infos[row]
 
 
 class DramDesignVectorEnv(DramVectorEnv):
@@ -226,7 +138,8 @@ class DramTuningVectorEnv(DramVectorEnv):
         self, num_envs: int = 1, scenario: str | Scenario = DEFAULT_SCENARIO, **kwargs: Any
     ) -> None:
         super().__init__(num_envs, scenario, **kwargs)
-        self.action_space = LegalMultiDiscrete([len(self.generator.design_space.edits)] * num_envs)
+        lengths = [len(self.generator.design_space.edits)] * self.num_envs
+        self.action_space = LegalMultiDiscrete(lengths)
 
     def action_masks(self) -> Bools:
         """Legal edits, bool, shape (N, edits)."""
@@ -244,7 +157,7 @@ class DramTuningVectorEnv(DramVectorEnv):
         return result
 
     def step(self, actions: Any) -> tuple[Floats32, Floats, Bools, Bools, Infos]:
-        """Take one edit in every row; see `DramVectorEnv.step`."""
+        """Take one edit in every row; see `RowsVectorEnv.step`."""
         result = super().step(actions)
         self.action_space.legal = self.action_masks()
         return result

@@ -86,7 +86,8 @@ def _replan_power_down(k: Any, s: Any, rank: int) -> None:
         s[rank + R_PDN_SELF] = 0
         if s[rank + R_PDN_STATE] != 0:
             s[rank + R_PDN_EXIT] = 1
-    elif s[rank + R_PDN_STATE] == 0 and s[rank + R_PDN_SELF] == 0:
+    elif s[rank + R_PDN_STATE] == 0:
+        s[rank + R_PDN_SELF] = 0
         s[rank + R_PDN_ENTRY] = s[rank + R_PDN_IDLE]
 
 

@@ -52,7 +52,16 @@ RULES = {
     "experiments": Rule(
         internal=FOLDERS,
         external=("numpy", "pydantic", "yaml", "typer", "click", "rich", "gymnasium", "pettingzoo"),
-        lazy_external=("torch", "numba", "stable_baselines3", "sb3_contrib", "matplotlib", "ray"),
+        lazy_external=(
+            "torch",
+            "numba",
+            "stable_baselines3",
+            "sb3_contrib",
+            "matplotlib",
+            "ray",
+            "pyarrow",
+            "sklearn",
+        ),
     ),
     # Verification reads the simulators' descriptions, and re-simulates through the rest.
     "leaderboards": Rule(

@@ -13,6 +13,7 @@ from chipgym.simulators.core.errors import InvalidValueError, SimulationError, U
 from chipgym.simulators.dram.command_engine import CommandRun, simulate_commands
 from chipgym.simulators.dram.command_scheduling import COMMAND_SCHEDULERS
 from chipgym.simulators.dram.config import ControllerConfig
+from chipgym.simulators.dram.device import load_device
 from chipgym.simulators.dram.jedec import violations
 from chipgym.simulators.dram.simulate import simulate
 
@@ -73,6 +74,27 @@ def test_random_legal_play_serves_all_and_keeps_jedec(mixed, seed, device):
     assert sum(served.values()) == 250
     assert violations(workload.memory.device, result.trace) == []
     assert result.counts["REFAB"] >= result.total_cycles // workload.memory.device.timing.REFI - 1
+
+
+@pytest.mark.parametrize("name", ["ddr3-1066-2r-udimm", "ddr5-3200", "hbm2-2000-pc", "lpddr4-3200"])
+def test_further_devices_keep_their_rules(scattered, name):
+    """Several ranks, bank groups, commands of several cycles; the first against the reference."""
+    workload = scattered(load_device(name), size=90)
+    run, rng = CommandRun(workload, 6, record=True), np.random.default_rng(0)
+    reference = ReferenceCommands(workload, 6)
+    while not run.finished:
+        assert (run.cycle, run.legal().tolist()) == (reference.now, reference.legal())
+        action = int(rng.choice(np.flatnonzero(run.legal())))
+        run.step(action)
+        reference.step(action)
+    trace = run.result().trace
+    assert list(zip(trace.cycle, trace.command, strict=True)) == [e[:2] for e in reference.history]
+    assert violations(workload.memory.device, trace) == []
+
+
+def test_several_channels_are_refused(scattered):
+    with pytest.raises(InvalidValueError, match="channels"):
+        CommandRun(scattered(load_device("hbm2-2000")), 8)
 
 
 @pytest.mark.parametrize("scheduler", COMMAND_SCHEDULERS)

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from chipgym.simulators.core.errors import InvalidValueError
 from chipgym.simulators.dram.config import ControllerConfig
-from chipgym.simulators.dram.engine import Run
+from chipgym.simulators.dram.device import load_device
+from chipgym.simulators.dram.engine import Run, decode
 from chipgym.simulators.dram.jedec import violations
 from chipgym.simulators.dram.runtime import RUNTIME_SETTINGS, advance, progress, reconfigure
 from chipgym.simulators.dram.simulate import simulate
@@ -66,6 +67,27 @@ def test_any_sequence_of_settings_serves_all_and_keeps_jedec(mixed, plan, seed, 
     assert sorted(result.trace.request[columns]) == list(range(1, 251))
     assert (result.latency_ns > 0).all()
     assert violations(workload.memory.device, result.trace) == []
+
+
+@pytest.mark.parametrize("name", ["ddr3-1066-2r-udimm", "ddr5-3200", "lpddr4-3200"])
+def test_further_devices_and_refreshes_keep_their_rules(scattered, name):
+    device = load_device(name)
+    workload, rng = scattered(device, size=300), np.random.default_rng(0)
+    policy = device.partial_refresh or "AllBank"
+
+    def draw():
+        return ControllerConfig(
+            refresh_policy=policy,
+            page_policy=str(rng.choice(["Open", "OpenAdaptive", "Closed", "ClosedAdaptive"])),
+            scheduler=str(rng.choice(["Fifo", "FrFcfs", "FrFcfsGrp", "GrpFrFcfs"])),
+            refresh_max_postponed=int(rng.choice([0, 2, 8])),
+            refresh_max_pulledin=int(rng.choice([0, 2, 8])),
+            power_down_policy=str(rng.choice(["NoPowerDown", "Staggered"])),
+        )
+
+    result = play(workload, [draw() for _ in range(60)], 500)
+    assert violations(device, result.trace) == []
+    assert sum(result.counts[name] for name in ("RD", "RDA", "WR", "WRA")) == 300
 
 
 @settings(max_examples=15, deadline=None)
@@ -159,8 +181,6 @@ def test_postponed_refreshes_stay_owed(mixed):
         address=addresses,
         is_write=np.zeros(9000),
     )
-    from chipgym.simulators.dram.engine import decode
-
     run = Run(decode(workload.memory, trace), ControllerConfig(refresh_max_postponed=8))
     run.run(6240 * 5 + 10)
     owed = progress(run).owed_refreshes
