@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from chipgym.agents.core.hyperparameters import load_hyperparameters
+from chipgym.agents.core.hyperparameters import FOLDER, load_hyperparameters
 from chipgym.simulators.core.errors import UnknownNameError
 
 __all__ = ["default_settings", "make_settings", "plain_settings"]
@@ -37,7 +37,7 @@ def make_settings(kind: type[Settings], values: Mapping[str, Any]) -> Settings:
 
 
 def default_settings(kind: type[Settings], algorithm: str, entry: str = "default") -> Settings:
-    """Settings from an entry of ``agents/hyperparams/ALGORITHM.yaml``.
+    """Settings from an entry of ``agents/hyperparams/planners/ALGORITHM.yaml``.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def default_settings(kind: type[Settings], algorithm: str, entry: str = "default
     entry : str
         ``default``, or ``published`` for the values of the paper.
     """
-    return make_settings(kind, load_hyperparameters(algorithm, entry).values)
+    return make_settings(kind, load_hyperparameters(algorithm, entry, folder=FOLDER / "planners").values)
 
 
 def plain_settings(settings: Any) -> dict[str, Any]:
