@@ -20,7 +20,7 @@ from chipgym.agents.search.tree_node import Node, ValueRange, choose
 from chipgym.agents.search.tree_settings import TreeSettings
 from chipgym.simulators.core.errors import InvalidValueError, check_range
 
-__all__ = ["Guide", "Move", "Tree", "TreeSearch", "UniformGuide", "moves_of"]
+__all__ = ["Episode", "Guide", "Move", "Tree", "TreeSearch", "UniformGuide", "play"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -63,6 +63,23 @@ class Move:
 
     prefix: tuple[int, ...]
     visits: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Episode:
+    """What a search that moved on leaves.
+
+    Attributes
+    ----------
+    moves : tuple of Move
+        The decisions.
+    score : float
+        Score of the recipe that they make; if the last decision does not end it, the mean score
+        of what was tried behind it.
+    """
+
+    moves: tuple[Move, ...]
+    score: float
 
 
 @dataclass
@@ -235,32 +252,46 @@ class TreeSearch:
         """
         check_range("budget", budget, 1)
         log = RecipeLog(simulation)
-        moves_of(simulation, self.guide, self.settings, budget, np.random.default_rng(seed), log)
+        play(simulation, self.guide, self.settings, budget, np.random.default_rng(seed), log)
         return PlanResult.of(log)
 
 
-def moves_of(
+def play(
     simulation: Simulation,
     guide: Guide,
     settings: TreeSettings,
     budget: int,
     generator: np.random.Generator,
     log: RecipeLog,
-) -> list[Move]:
-    """Search from the present state, move on as `TreeSettings.shares` says; return the moves.
+) -> Episode:
+    """Search from the present state, moving on as `TreeSettings.shares` says.
 
     Without shares there is one move, the decision at the root.
+
+    Parameters
+    ----------
+    simulation, guide, settings
+        What is searched, and how.
+    budget : int
+        Most evaluations.
+    generator : numpy.random.Generator
+        Of rollouts and noise.
+    log : RecipeLog
+        Where evaluated recipes are recorded.
     """
     tree = Tree(simulation, guide, settings, generator, log)
-    end = log.evaluations + budget
     steps = simulation.problem.horizon - len(tree.prefix)
     shares = (settings.shares or (1.0,))[:steps]
+    if sum(shares) <= 0.0:
+        raise InvalidValueError("shares", settings.shares, f"a share above 0 in the first {steps}")
     limits = np.ceil(log.evaluations + budget * np.cumsum(shares) / sum(shares) - 1e-9)
     moves = []
     for limit in limits.astype(int).tolist():
-        while log.evaluations < min(limit, end) and not tree.exhausted:
+        while log.evaluations < limit and not tree.exhausted:
             tree.simulate()
         if not tree.root.edge_visits.any():
             break
         moves.append(tree.advance())
-    return moves
+    end = tree.root
+    score = end.value if end.terminal else end.total / max(end.visits, 1)
+    return Episode(tuple(moves), score)

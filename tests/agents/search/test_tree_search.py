@@ -12,7 +12,7 @@ from recipe_toy import ACTIONS, HORIZON, ToySimulation
 from chipgym.agents.core.planner import Planner
 from chipgym.agents.core.settings import default_settings, make_settings, plain_settings
 from chipgym.agents.core.simulation import RecipeLog
-from chipgym.agents.search.tree_search import Tree, TreeSearch, UniformGuide, moves_of
+from chipgym.agents.search.tree_search import Tree, TreeSearch, UniformGuide, play
 from chipgym.agents.search.tree_settings import TreeSettings
 from chipgym.simulators.core.errors import InvalidValueError, UnknownNameError
 
@@ -94,7 +94,7 @@ def test_moves_follow_the_shares_of_the_budget() -> None:
     settings = TreeSettings(rollout="uniform", shares=(2, 1, 1, 0))
     log = RecipeLog(simulation)
     generator = np.random.default_rng(0)
-    moves = moves_of(simulation, UniformGuide(), settings, 24, generator, log)
+    moves = play(simulation, UniformGuide(), settings, 24, generator, log).moves
     assert [len(move.prefix) for move in moves] == [0, 1, 2, 3]
     assert moves[0].visits.sum() == 12
     for move, after in itertools.pairwise(moves):
