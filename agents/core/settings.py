@@ -48,7 +48,9 @@ def default_settings(kind: type[Settings], algorithm: str, entry: str = "default
     entry : str
         ``default``, or ``published`` for the values of the paper.
     """
-    return make_settings(kind, load_hyperparameters(algorithm, entry, folder=FOLDER / "planners").values)
+    return make_settings(
+        kind, load_hyperparameters(algorithm, entry, folder=FOLDER / "planners").values
+    )
 
 
 def plain_settings(settings: Any) -> dict[str, Any]:

@@ -144,4 +144,6 @@ def _windows(arrays: NodeArrays, max_nodes: int) -> NodeArrays:
 def graph_digest(graph: AigGraph) -> str:
     """Hash of a graph's structure."""
     size = np.array([graph.num_inputs])
-    return hash_arrays(size, *(a.astype(np.int64) for a in (graph.fanin0, graph.fanin1, graph.outputs)))
+    return hash_arrays(
+        size, *(a.astype(np.int64) for a in (graph.fanin0, graph.fanin1, graph.outputs))
+    )

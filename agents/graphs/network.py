@@ -42,9 +42,7 @@ class Messages:
             self.complement = batch.complement
         else:
             raise UnknownNameError("direction", direction, DIRECTIONS)
-        degree = torch.ones(len(batch.kind)).index_add(
-            0, self.target, torch.ones(len(self.target))
-        )
+        degree = torch.ones(len(batch.kind)).index_add(0, self.target, torch.ones(len(self.target)))
         root = degree.rsqrt()
         self.weight = (root[self.source] * root[self.target]).unsqueeze(1)
         self.self_weight = (1.0 / degree).unsqueeze(1)

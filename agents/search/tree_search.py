@@ -157,7 +157,10 @@ class Tree:
     def advance(self) -> Move:
         """Move on to the most visited action (the likelier of equals, then the first)."""
         node = self.root
-        keys = [(int(n), float(p), -a) for a, (n, p) in enumerate(zip(node.edge_visits, node.prior, strict=True))]
+        keys = [
+            (int(n), float(p), -a)
+            for a, (n, p) in enumerate(zip(node.edge_visits, node.prior, strict=True))
+        ]
         action = -max(keys)[2]
         move = Move(self.prefix, node.edge_visits.copy())
         child = node.children[action]
@@ -186,7 +189,9 @@ class Tree:
             node = Node(self.simulation.get_state(), np.empty(0), score, True)
         else:
             prior, value = self.guide.evaluate(problem)
-            node = Node(self.simulation.get_state(), np.array(prior, dtype=np.float64), value, False)
+            node = Node(
+                self.simulation.get_state(), np.array(prior, dtype=np.float64), value, False
+            )
         self._table[self._key(done)] = node
         return node
 

@@ -118,9 +118,7 @@ class AbcRlAgent:
         if share:
             guide = self._fine_tuned(simulation, share, seed, log)
         else:
-            guide = NetworkGuide(
-                self.network, self._trust, renormalise=self.retrieval.renormalise
-            )
+            guide = NetworkGuide(self.network, self._trust, renormalise=self.retrieval.renormalise)
         left = budget - log.evaluations
         if left > 0:
             generator = np.random.default_rng([seed, 0])
@@ -164,9 +162,7 @@ class AbcRlAgent:
         while log.evaluations < end:
             before = log.evaluations
             episode = min(self.settings.learning.simulations, end - before)
-            samples = self_play(
-                simulation, "", guide, self.settings, episode, generator, log
-            )
+            samples = self_play(simulation, "", guide, self.settings, episode, generator, log)
             simulation.set_state(state)
             if log.evaluations == before or not samples:
                 break

@@ -12,8 +12,13 @@ import torch
 
 from chipgym.agents.core.arrays_file import Arrays
 from chipgym.agents.core.simulation import RecipeLog, Simulation
-from chipgym.agents.core.torch_tools import load_adam, load_weights, save_adam, save_weights
-from chipgym.agents.core.torch_tools import use_one_thread
+from chipgym.agents.core.torch_tools import (
+    load_adam,
+    load_weights,
+    save_adam,
+    save_weights,
+    use_one_thread,
+)
 from chipgym.agents.graphs.aig import AigGraph, NodeArrays
 from chipgym.agents.papers.abc_rl.guide import NetworkGuide
 from chipgym.agents.papers.abc_rl.network import AbcRlNetwork, policy_loss

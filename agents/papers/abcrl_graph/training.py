@@ -53,7 +53,7 @@ def train_abcrl_graph(
 class AbcrlGraphPlanner:
     """abcRL as the paper uses it: trained anew on the circuit, the best episode counts."""
 
-    name = "abcrl_graph"
+    name = "abcrl-graph"
 
     def __init__(self, settings: AbcrlGraphSettings | None = None) -> None:
         self.settings = settings

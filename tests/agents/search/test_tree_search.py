@@ -82,9 +82,7 @@ def test_the_search_ends_where_everything_has_been_evaluated() -> None:
 
 @pytest.mark.parametrize("settings", SETTINGS)
 def test_a_seed_gives_one_result(settings: TreeSettings) -> None:
-    first, again, other = (
-        TreeSearch(settings).plan(start("b"), 12, seed) for seed in (5, 5, 6)
-    )
+    first, again, other = (TreeSearch(settings).plan(start("b"), 12, seed) for seed in (5, 5, 6))
     assert first == again
     assert isinstance(other.score, float)
 
