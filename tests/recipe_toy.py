@@ -63,10 +63,15 @@ GRAPHS = {
 @dataclass(frozen=True)
 class ToyProblem:
     commands: tuple[str, ...]
-    horizon: int
-    prefix: tuple[int, ...]
-    graph: Any
-    initial_graph: Any
+    recipe: tuple[int, ...]
+    aig: Any
+    initial_aig: Any
+    num_steps: int = HORIZON
+    stop_action: int = -1
+
+    @property
+    def num_actions(self) -> int:
+        return len(self.commands)
 
 
 class ToySimulation:
@@ -94,7 +99,7 @@ class ToySimulation:
         graph = chain_graph(
             max(len(initial.fanin0) - 2 * self.counters[0], 1), initial.num_inputs, 1
         )
-        return ToyProblem(self.commands, HORIZON, self._prefix, graph, initial)
+        return ToyProblem(self.commands, self._prefix, graph, initial)
 
     @property
     def digest(self) -> str:

@@ -29,9 +29,9 @@ def make_settings(kind: type[Settings], values: Mapping[str, Any]) -> Settings:
     for name, value in values.items():
         if name not in fields:
             raise UnknownNameError("hyperparameter", name, fields, kind.__name__)
-        default = fields[name].default
-        if dataclasses.is_dataclass(default) and isinstance(value, Mapping):
-            value = make_settings(type(default), value)
+        factory = fields[name].default_factory
+        if isinstance(value, Mapping) and factory is not dataclasses.MISSING:
+            value = make_settings(type(factory()), value)
         arguments[name] = tuple(value) if isinstance(value, list) else value
     return kind(**arguments)
 

@@ -35,26 +35,36 @@ class RecipeProblem(Protocol):
 
     @property
     def commands(self) -> Sequence[str]:
-        """The command of each action."""
+        """The command of each action; without the action that ends a recipe, if there is one."""
         ...
 
     @property
-    def horizon(self) -> int:
+    def stop_action(self) -> int:
+        """Action that ends the recipe, -1 where there is none."""
+        ...
+
+    @property
+    def num_actions(self) -> int:
+        """Number of actions, the one that ends the recipe included."""
+        ...
+
+    @property
+    def num_steps(self) -> int:
         """Most commands of a recipe."""
         ...
 
     @property
-    def prefix(self) -> Sequence[int]:
+    def recipe(self) -> Sequence[int]:
         """Actions taken so far."""
         ...
 
     @property
-    def graph(self) -> AigGraph:
+    def aig(self) -> AigGraph:
         """The circuit as it is now."""
         ...
 
     @property
-    def initial_graph(self) -> AigGraph:
+    def initial_aig(self) -> AigGraph:
         """The circuit before the first command."""
         ...
 
@@ -154,7 +164,7 @@ class RecipeLog:
     def measure(self) -> float:
         """Measure the present state of the simulation and record it under its recipe."""
         score = self.simulation.score()
-        self.add(self.simulation.problem.prefix, score)
+        self.add(self.simulation.problem.recipe, score)
         return score
 
     def add(self, actions: Sequence[int], score: float) -> None:

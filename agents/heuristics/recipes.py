@@ -59,12 +59,15 @@ SCRIPTS: dict[str, tuple[str, ...]] = {
 
 
 def recipe_actions(
-    recipe: str | Sequence[str] | Sequence[int], commands: Sequence[str], horizon: int
+    recipe: str | Sequence[str] | Sequence[int],
+    commands: Sequence[str],
+    num_steps: int,
+    stop_action: int = -1,
 ) -> tuple[int, ...]:
     """Return a recipe as the actions of an environment.
 
-    A recipe shorter than the horizon ends with the action ``stop`` where there is one, and begins
-    anew where there is none: ``resyn`` in ten steps is resyn and its first four commands.
+    A recipe shorter than the episode ends with the stop action where there is one, and begins anew
+    where there is none: ``resyn`` in ten steps is resyn and its first four commands.
 
     Parameters
     ----------
@@ -72,28 +75,36 @@ def recipe_actions(
         A name of `SCRIPTS`, commands, or actions.
     commands : sequence of str
         The command of each action.
-    horizon : int
+    num_steps : int
         Most commands of a recipe.
+    stop_action : int
+        Action that ends a recipe, -1 for none.
 
     Raises
     ------
     UnknownNameError
         No such script, or a command that is not in the action set.
     InvalidValueError
-        The recipe is empty or longer than the horizon, or an action is out of range.
+        The recipe is empty or longer than the episode, or an action is out of range.
     """
     if isinstance(recipe, str):
         if recipe not in SCRIPTS:
             raise UnknownNameError("recipe", recipe, SCRIPTS)
         recipe = SCRIPTS[recipe]
     actions = [_action(step, commands) for step in recipe]
-    if not 0 < len(actions) <= horizon:
-        raise InvalidValueError("recipe", tuple(recipe), f"1 to {horizon} commands")
-    if len(actions) == horizon:
+    if not 0 < len(actions) <= num_steps:
+        raise InvalidValueError("recipe", tuple(recipe), f"1 to {num_steps} commands")
+    if len(actions) == num_steps:
         return tuple(actions)
-    if "stop" in commands:
-        return (*actions, list(commands).index("stop"))
-    return tuple(actions[step % len(actions)] for step in range(horizon))
+    if stop_action >= 0:
+        return (*actions, stop_action)
+    return tuple(actions[step % len(actions)] for step in range(num_steps))
+
+
+def _actions_in(
+    recipe: str | Sequence[str] | Sequence[int], problem: RecipeProblem
+) -> tuple[int, ...]:
+    return recipe_actions(recipe, problem.commands, problem.num_steps, problem.stop_action)
 
 
 def _action(step: str | int, commands: Sequence[str]) -> int:
@@ -134,10 +145,7 @@ class FixedRecipe:
         if problems is None:
             raise InvalidValueError("problems", None, f"the problem views, which {self.name} reads")
         views = cast(Sequence[RecipeProblem], problems)
-        actions = [
-            recipe_actions(self.recipe, view.commands, view.horizon)[len(view.prefix)]
-            for view in views
-        ]
+        actions = [_actions_in(self.recipe, view)[len(view.recipe)] for view in views]
         return np.array(actions, dtype=np.int64)
 
 
@@ -158,7 +166,7 @@ class FixedRecipePlanner:
         """Apply the recipe; see `Planner.plan`."""
         check_range("budget", budget, 1)
         log, problem = RecipeLog(simulation), simulation.problem
-        for action in recipe_actions(self.recipe, problem.commands, problem.horizon):
+        for action in _actions_in(self.recipe, problem):
             if simulation.step(action).done:
                 break
         log.measure()

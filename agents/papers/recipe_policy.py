@@ -73,7 +73,7 @@ class RecipePolicy:
 
     def _choose(self, index: int, view: RecipeProblem) -> int:
         agent = self._agents[index]
-        if len(view.commands) != agent.num_actions:
+        if view.num_actions != agent.num_actions:
             raise InvalidValueError(
                 "commands", tuple(view.commands), f"{agent.num_actions} commands, as in training"
             )

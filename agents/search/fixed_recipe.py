@@ -89,9 +89,10 @@ def train_fixed_recipe(
     seed: int,
     callback: Callable[[dict[str, Any]], bool | None] | None = None,
 ) -> TrainedRecipe:
-    """Search the recipe of the best mean score: random ones for half the budget, then hill climbing.
+    """Search the recipe of the best mean score.
 
-    Hill climbing changes one command, with probability 0.3 a second one, and accepts what is not
+    Half of the budget goes to random recipes, the rest to hill climbing from the best of them. It
+    changes one command, with probability 0.3 a second one, and accepts what is not
     worse. A recipe costs one evaluation a circuit, and is given up as soon as it cannot reach the
     best any more if it had the best score seen so far on all circuits left.
 
@@ -115,14 +116,14 @@ def train_fixed_recipe(
     generator = np.random.default_rng(seed)
     simulation.reset(instances[0])
     problem = simulation.problem
-    commands, horizon = tuple(problem.commands), problem.horizon
+    commands, num_steps = tuple(problem.commands), problem.num_steps
     tops = np.full(len(instances), -np.inf)
     best: tuple[int, ...] = ()
     best_score, spent = -np.inf, 0
     records: list[dict[str, Any]] = []
     while spent + len(instances) <= budget:
         if not best or spent < budget // 2:
-            candidate = tuple(generator.integers(len(commands), size=horizon).tolist())
+            candidate = tuple(generator.integers(len(commands), size=num_steps).tolist())
         else:
             candidate = _neighbour(best, len(commands), generator)
         before = simulation.evaluations

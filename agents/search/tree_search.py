@@ -45,7 +45,7 @@ class UniformGuide:
 
     def evaluate(self, problem: RecipeProblem) -> tuple[FloatArray, float]:
         """Return the uniform distribution and 0."""
-        count = len(problem.commands)
+        count = problem.num_actions
         return np.full(count, 1.0 / count), 0.0
 
 
@@ -107,10 +107,10 @@ class Tree:
         # Equal circuits after equally many commands are one state.
         self._table: dict[tuple[int, str, bool], Node] = {}
         problem = self.simulation.problem
-        if len(problem.prefix) >= problem.horizon:
+        if len(problem.recipe) >= problem.num_steps:
             raise InvalidValueError("simulation", "at its end", "a state with a decision to make")
         self.guide.start(problem)
-        self.prefix = tuple(problem.prefix)
+        self.prefix = tuple(problem.recipe)
         self.root = self._enter(False)
         self._add_noise()
 
@@ -180,7 +180,7 @@ class Tree:
         return child, known is None
 
     def _key(self, done: bool) -> tuple[int, str, bool]:
-        return len(self.simulation.problem.prefix), self.simulation.digest, done
+        return len(self.simulation.problem.recipe), self.simulation.digest, done
 
     def _enter(self, done: bool) -> Node:
         problem = self.simulation.problem
@@ -285,7 +285,7 @@ def play(
         Where evaluated recipes are recorded.
     """
     tree = Tree(simulation, guide, settings, generator, log)
-    steps = simulation.problem.horizon - len(tree.prefix)
+    steps = simulation.problem.num_steps - len(tree.prefix)
     shares = (settings.shares or (1.0,))[:steps]
     if sum(shares) <= 0.0:
         raise InvalidValueError("shares", settings.shares, f"a share above 0 in the first {steps}")

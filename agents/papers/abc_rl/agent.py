@@ -30,7 +30,7 @@ FORMAT = "chipgym-abc-rl-1"
 _KEYS = {
     "format",
     "num_actions",
-    "horizon",
+    "num_steps",
     "settings",
     "circuits",
     "alpha",
@@ -131,7 +131,7 @@ class AbcRlAgent:
         document = {
             "format": FORMAT,
             "num_actions": self.network.num_actions,
-            "horizon": self.network.horizon,
+            "num_steps": self.network.num_steps,
             "settings": plain_settings(self.settings),
             "circuits": list(self.neighbours.names),
             "alpha": self.alpha,
@@ -156,7 +156,7 @@ class AbcRlAgent:
         learner = Learner(copy.deepcopy(self.network), self.settings)
         guide = NetworkGuide(learner.network, renormalise=self.retrieval.renormalise)
         generator = np.random.default_rng([seed, FINE_TUNING])
-        state, graph = simulation.get_state(), simulation.problem.initial_graph
+        state, graph = simulation.get_state(), simulation.problem.initial_aig
         check_problem(self.network, simulation.problem)
         end = log.evaluations + budget
         while log.evaluations < end:
@@ -188,7 +188,7 @@ def load_abc_rl(path: str | os.PathLike[str]) -> AbcRlAgent:
         raise FileFormatError(path, "has weights that are not those it names")
     try:
         settings = make_settings(AbcRlSettings, document["settings"])
-        network = AbcRlNetwork(document["num_actions"], document["horizon"], settings.network)
+        network = AbcRlNetwork(document["num_actions"], document["num_steps"], settings.network)
         load_weights(network, "network", arrays)
         neighbours = Neighbours(document["circuits"], arrays["embeddings"])
         return AbcRlAgent(

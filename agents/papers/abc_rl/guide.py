@@ -31,13 +31,13 @@ def embedding_of(network: AbcRlNetwork, graph: AigGraph) -> Embedding:
 
 def check_problem(network: AbcRlNetwork, problem: RecipeProblem) -> None:
     """Make sure that a network was made for such a problem."""
-    if len(problem.commands) != network.num_actions:
+    if problem.num_actions != network.num_actions:
         raise InvalidValueError(
             "commands", tuple(problem.commands), f"{network.num_actions} commands, as in training"
         )
-    if problem.horizon > network.horizon:
+    if problem.num_steps > network.num_steps:
         raise InvalidValueError(
-            "horizon", problem.horizon, f"at most {network.horizon}, as in training"
+            "num_steps", problem.num_steps, f"at most {network.num_steps}, as in training"
         )
 
 
@@ -69,14 +69,14 @@ class NetworkGuide:
     def start(self, problem: RecipeProblem) -> None:
         """Embed the circuit, and decide how far the network is trusted with it."""
         check_problem(self._network, problem)
-        embedding = embedding_of(self._network, problem.initial_graph)
+        embedding = embedding_of(self._network, problem.initial_aig)
         self.alpha = self._trust_in(embedding)
         self._circuit = torch.from_numpy(embedding).unsqueeze(0)
         self._known: dict[tuple[int, ...], tuple[npt.NDArray[np.float64], float]] = {}
 
     def evaluate(self, problem: RecipeProblem) -> tuple[npt.NDArray[np.float64], float]:
         """Prior to the power of alpha, and value."""
-        prefix = tuple(problem.prefix)
+        prefix = tuple(problem.recipe)
         if prefix not in self._known:
             use_one_thread()
             with torch.inference_mode():

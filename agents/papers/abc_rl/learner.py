@@ -75,7 +75,7 @@ def self_play(
     episode = play(simulation, guide, settings.self_play, budget, generator, log)
     value = min(max(episode.score, -1.0), 1.0)
     return [
-        Sample(circuit, move.prefix, np.float32(move.visits / move.visits.sum()), value)
+        Sample(circuit, move.prefix, (move.visits / move.visits.sum()).astype(np.float32), value)
         for move in episode.moves
         if move.visits.any()
     ]
@@ -137,7 +137,7 @@ class Learner:
             if not bool(torch.isfinite(loss)):
                 raise SimulationError("the training diverged; a lower learning_rate may help")
             self.optimiser.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             self.optimiser.step()
             sums += float(policy.detach()), float(value.detach())
         policy_mean, value_mean = (sums / rates.minibatches).tolist()

@@ -85,12 +85,12 @@ class _Block(nn.Module):
 class RecipeEncoder(nn.Module):
     """A transformer over the commands so far; the last one's state stands for the recipe."""
 
-    def __init__(self, num_actions: int, horizon: int, settings: NetworkSettings) -> None:
+    def __init__(self, num_actions: int, num_steps: int, settings: NetworkSettings) -> None:
         super().__init__()
         width = settings.recipe_width
         # Token 0 begins every recipe; action a is token a + 1.
         self.tokens = nn.Embedding(num_actions + 1, width)
-        self.positions = nn.Embedding(horizon + 1, width)
+        self.positions = nn.Embedding(num_steps + 1, width)
         self.blocks = nn.ModuleList(
             _Block(width, settings.recipe_heads) for _ in range(settings.recipe_layers)
         )
@@ -117,17 +117,17 @@ class AbcRlNetwork(nn.Module):
 
     Parameters
     ----------
-    num_actions, horizon : int
+    num_actions, num_steps : int
         Of the environment.
     settings : NetworkSettings
         The shape.
     """
 
-    def __init__(self, num_actions: int, horizon: int, settings: NetworkSettings) -> None:
+    def __init__(self, num_actions: int, num_steps: int, settings: NetworkSettings) -> None:
         super().__init__()
-        self.num_actions, self.horizon, self.settings = num_actions, horizon, settings
+        self.num_actions, self.num_steps, self.settings = num_actions, num_steps, settings
         self.graphs = GraphEncoder(settings)
-        self.recipes = RecipeEncoder(num_actions, horizon, settings)
+        self.recipes = RecipeEncoder(num_actions, num_steps, settings)
         width = settings.head_width
         self.joint = nn.Linear(2 * settings.graph_width + settings.recipe_width, width)
         self.policy = nn.Sequential(

@@ -35,11 +35,12 @@ class Neighbour:
 
 def cosine_distances(embedding: npt.NDArray[Any], others: npt.NDArray[Any]) -> FloatArray:
     """One minus the cosine of the angles between a vector (H,) and others (K, H), shape (K,)."""
-    vector, matrix = np.float64(embedding), np.float64(others)
+    vector = np.asarray(embedding, dtype=np.float64)
+    matrix = np.asarray(others, dtype=np.float64)
     lengths = np.linalg.norm(matrix, axis=1) * np.linalg.norm(vector)
     # A vector of zeros resembles nothing.
     cosines = (matrix * vector).sum(axis=1) / np.where(lengths > 0.0, lengths, np.inf)
-    return np.clip(1.0 - cosines, 0.0, 2.0)
+    return np.asarray(np.clip(1.0 - cosines, 0.0, 2.0))
 
 
 def trust(distance: float, settings: RetrievalSettings) -> float:
@@ -53,10 +54,11 @@ def trust(distance: float, settings: RetrievalSettings) -> float:
 
 def flatten(logits: npt.NDArray[Any], alpha: float, *, renormalise: bool = True) -> FloatArray:
     """The policy of some logits (A,) to the power of alpha; uniform for alpha = 0."""
-    scores = np.float64(logits) - np.max(np.float64(logits))
+    scores = np.asarray(logits, dtype=np.float64)
+    scores = scores - scores.max()
     scores = alpha * (scores - np.log(np.exp(scores).sum()))
     powers = np.exp(scores)
-    return powers / powers.sum() if renormalise else powers
+    return np.asarray(powers / powers.sum() if renormalise else powers)
 
 
 class Neighbours:

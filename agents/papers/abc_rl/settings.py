@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from chipgym.agents.graphs.network import DIRECTIONS
 from chipgym.agents.search.tree_settings import TreeSettings
@@ -158,11 +158,13 @@ class AbcRlSettings:
         Share of the budget on a new circuit that is spent on self-play and learning there.
     """
 
-    network: NetworkSettings = NetworkSettings()
-    learning: LearningSettings = LearningSettings()
-    self_play: TreeSettings = TreeSettings(noise_share=0.15, shares=(1.0,) * 10)
-    search: TreeSettings = TreeSettings()
-    retrieval: RetrievalSettings = RetrievalSettings()
+    network: NetworkSettings = field(default_factory=NetworkSettings)
+    learning: LearningSettings = field(default_factory=LearningSettings)
+    self_play: TreeSettings = field(
+        default_factory=lambda: TreeSettings(noise_share=0.15, shares=(1.0,) * 10)
+    )
+    search: TreeSettings = field(default_factory=TreeSettings)
+    retrieval: RetrievalSettings = field(default_factory=RetrievalSettings)
     fine_tuning: float = 0.0
 
     def __post_init__(self) -> None:

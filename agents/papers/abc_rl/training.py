@@ -103,9 +103,9 @@ def train_abc_rl(
     settings = settings or default_settings(AbcRlSettings, "abc_rl")
     use_one_thread()
     simulation = simulation_factory()
-    graphs, commands, horizon = _circuits(simulation, instances)
+    graphs, commands, num_steps = _circuits(simulation, instances)
     with seeded(seed):
-        network = AbcRlNetwork(len(commands), horizon, settings.network)
+        network = AbcRlNetwork(simulation.num_actions, num_steps, settings.network)
     learner = Learner(network, settings)
     progress = _Progress(0, 0, [])
     identity = content_hash(
@@ -136,8 +136,8 @@ def _circuits(
     graphs = {}
     for name in dict.fromkeys(instances):
         simulation.reset(name)
-        graphs[name] = simulation.problem.initial_graph
-    return graphs, tuple(simulation.problem.commands), simulation.problem.horizon
+        graphs[name] = simulation.problem.initial_aig
+    return graphs, tuple(simulation.problem.commands), simulation.problem.num_steps
 
 
 def _iterate(
@@ -157,7 +157,7 @@ def _iterate(
             break
         name = instances[(progress.iteration * rates.episodes + episode) % len(instances)]
         simulation.reset(name)
-        graph, log = simulation.problem.initial_graph, RecipeLog(simulation)
+        graph, log = simulation.problem.initial_aig, RecipeLog(simulation)
         count = min(rates.simulations, left)
         samples = self_play(
             simulation, name, learner.guide(), learner.settings, count, generator, log

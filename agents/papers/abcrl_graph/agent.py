@@ -127,18 +127,19 @@ class AbcrlGraphAgent:
 
     def observe(self, problem: RecipeProblem) -> GraphState:
         """The vector and the present circuit."""
-        if not len(problem.prefix):
-            graph = problem.initial_graph
+        if not len(problem.recipe):
+            graph = problem.initial_aig
             depth = int(graph.levels[graph.outputs >> 1].max(initial=0))
             self._previous = len(graph.fanin0), depth
         vector, self._previous = recipe_vector(problem, self._previous)
-        return GraphState(vector, self.policy.arrays(problem.graph))
+        return GraphState(vector, self.policy.arrays(problem.aig))
 
     def probabilities(self, state: GraphState) -> npt.NDArray[np.float64]:
         """The policy, shape (A,)."""
         use_one_thread()
         with torch.inference_mode():
-            return np.float64(self.policy([state])[0].softmax(dim=0).numpy())
+            chances = self.policy([state])[0].softmax(dim=0).numpy()
+        return np.asarray(chances, dtype=np.float64)
 
     def learn(self, episode: Trajectory) -> Mapping[str, float]:
         """Take one gradient step of policy and baseline each."""

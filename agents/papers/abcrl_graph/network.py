@@ -52,13 +52,13 @@ def recipe_vector(
     tuple of int
         Nodes and levels now, which the next call takes as `previous`.
     """
-    initial, present = _size(problem.initial_graph), _size(problem.graph)
+    initial, present = _size(problem.initial_aig), _size(problem.aig)
     nodes, levels = max(initial[0], 1), max(initial[1], 1)
-    history = np.zeros(len(problem.commands))
-    for action in list(problem.prefix)[-HISTORY:]:
+    history = np.zeros(problem.num_actions)
+    for action in list(problem.recipe)[-HISTORY:]:
         history[action] += 1.0 / HISTORY
     sizes = [present[0] / nodes, present[1] / levels, previous[0] / nodes, previous[1] / levels]
-    progress = len(problem.prefix) / problem.horizon
+    progress = len(problem.recipe) / problem.num_steps
     return np.array([*sizes, *history, progress], dtype=np.float32), present
 
 

@@ -111,16 +111,16 @@ class DrillsAgent:
 
     def observe(self, problem: RecipeProblem) -> npt.NDArray[np.float32]:
         """The nine features, normalised by what the episode has shown so far."""
-        if not len(problem.prefix):
+        if not len(problem.recipe):
             self._normaliser.reset()
-        return np.float32(self._normaliser(circuit_features(problem.graph)))
+        return self._normaliser(circuit_features(problem.aig)).astype(np.float32)
 
     def probabilities(self, state: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
         """The policy, shape (A,)."""
         use_one_thread()
         with torch.inference_mode():
             chances = self.actor(torch.from_numpy(state)).softmax(dim=0).numpy()
-        return np.float64(chances)
+        return np.asarray(chances, dtype=np.float64)
 
     def learn(self, episode: Trajectory) -> Mapping[str, float]:
         """Take one gradient step on an episode."""

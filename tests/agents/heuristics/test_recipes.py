@@ -57,7 +57,7 @@ def test_short_recipes_stop_or_begin_anew() -> None:
     resyn = recipe_actions("resyn", ABC_RL, 10)
     assert resyn[:6] == (6, 2, 3, 6, 3, 6)
     assert resyn[6:] == resyn[:4]
-    assert recipe_actions("resyn", (*ABC_RL, "stop"), 10) == (*resyn[:6], 7)
+    assert recipe_actions("resyn", ABC_RL, 10, 7) == (*resyn[:6], 7)
     assert recipe_actions(["balance", "resub -z"], ABC_RL, 3) == (6, 5, 6)
     assert recipe_actions([1, 2], ABC_RL, 2) == (1, 2)
 
@@ -92,7 +92,7 @@ def test_the_policy_follows_the_recipe_in_each_environment() -> None:
     assert isinstance(policy, Policy)
     assert policy.name == "resyn2"
     views: list[Any] = [
-        dataclasses.replace(start().problem, commands=ABC_RL, horizon=10, prefix=(0,) * length)
+        dataclasses.replace(start().problem, commands=ABC_RL, num_steps=10, recipe=(0,) * length)
         for length in range(10)
     ]
     actions = policy.act(np.zeros((10, 1)), None, views)

@@ -277,8 +277,8 @@ def test_bad_arguments_are_refused(trained: AbcRlTraining) -> None:
     with pytest.raises(InvalidValueError, match="recipe_heads"):
         NetworkSettings(recipe_width=8, recipe_heads=3)
     longer = start("a")
-    problem = dataclasses.replace(longer.problem, horizon=HORIZON + 1)
-    with pytest.raises(InvalidValueError, match="horizon"):
+    problem = dataclasses.replace(longer.problem, num_steps=HORIZON + 1)
+    with pytest.raises(InvalidValueError, match="num_steps"):
         NetworkGuide(trained.agent.network).start(problem)
     problem = dataclasses.replace(longer.problem, commands=("balance",))
     with pytest.raises(InvalidValueError, match="commands"):

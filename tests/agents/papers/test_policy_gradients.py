@@ -88,7 +88,7 @@ def test_the_trained_agent_is_a_policy(method: Method) -> None:
         assert actions.dtype == np.int64
         for simulation, action in zip(pair, actions, strict=True):
             simulation.step(int(action))
-    assert pair[0].problem.prefix == pair[1].problem.prefix == (0,) * HORIZON
+    assert pair[0].problem.recipe == pair[1].problem.recipe == (0,) * HORIZON
 
 
 def test_drawn_actions_do_not_depend_on_the_number_of_environments(method: Method) -> None:
@@ -234,7 +234,7 @@ def test_one_circuit_has_one_instance() -> None:
     here = FromHere(simulation)
     here.step(0)
     here.reset(FromHere.NAME)
-    assert here.problem.prefix == (2,)
+    assert here.problem.recipe == (2,)
     with pytest.raises(UnknownNameError):
         here.reset("c")
 
