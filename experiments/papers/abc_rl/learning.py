@@ -79,7 +79,7 @@ def learn_on_circuit(
     train_agent(
         algorithm,
         make_envs,
-        budget * task.steps,
+        -(-budget // copies) * copies * task.steps,
         seed,
         values,
         copies,
