@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from chipgym.agents.core.policy import Policy
+from chipgym.agents.core.registry import make_policy
 from chipgym.agents.core.simulation import RecipeLog
+from chipgym.agents.papers.abcrl_graph.agent import AbcrlGraphAgent, AbcrlGraphSettings
+from chipgym.agents.papers.drills.agent import DrillsAgent, DrillsSettings
+from chipgym.agents.papers.recipe_policy import RecipePolicy
+from chipgym.envs.logic_synthesis.env import LogicSynthesisEnv
 from chipgym.experiments.papers.abc_rl import study
 from chipgym.experiments.papers.abc_rl.methods import METHODS, TRAINED
 from chipgym.experiments.papers.abc_rl.pretraining import train
@@ -133,3 +140,29 @@ def test_the_study_resumes_and_repeats(tmp_path: Path, monkeypatch: pytest.Monke
 def test_unknown_agents_are_refused() -> None:
     with pytest.raises(UnknownNameError, match="abc-rl"):
         train("abc-lr", "own-small", ["alu-8"], 4, 0, "0")
+
+
+@pytest.mark.parametrize("agent", ["resyn2", "drills", "abcrl-graph"])
+def test_agents_act_on_the_problem_view_of_the_environment(agent: str) -> None:
+    policies: dict[str, Callable[[], Policy]] = {
+        "resyn2": lambda: make_policy("resyn2"),
+        "drills": lambda: RecipePolicy(DrillsAgent(7, DrillsSettings(), 0)),
+        "abcrl-graph": lambda: RecipePolicy(AbcrlGraphAgent(7, AbcrlGraphSettings(), 0)),
+    }
+    policy = policies[agent]()
+    env = LogicSynthesisEnv("own-small", objective="abc-rl")
+    returns = []
+    for _ in range(2):
+        policy.reset(1, 0)
+        observation, info = env.reset(options={"circuit": CIRCUIT})
+        total, ended = 0.0, False
+        while not ended:
+            views: Any = [env.problem]
+            action = policy.act(observation[None], info["action_mask"][None], views)[0]
+            observation, reward, ended, _, info = env.step(action)
+            total += reward
+        returns.append(total)
+    env.close()
+    assert returns[0] == returns[1]
+    if agent == "resyn2":
+        assert returns == [0.0, 0.0]
