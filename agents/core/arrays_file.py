@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,11 +11,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from chipgym.agents.core import archive
 from chipgym.simulators.core.errors import FileFormatError
-from chipgym.simulators.core.files import write_bytes
-from chipgym.simulators.core.hashing import hash_arrays
 
-__all__ = ["Arrays", "hash_named", "read_arrays", "write_arrays"]
+__all__ = ["Arrays", "read_arrays", "write_arrays"]
 
 Arrays = dict[str, npt.NDArray[Any]]
 DOCUMENT = "document.json"
@@ -28,9 +25,7 @@ def write_arrays(
 ) -> None:
     """Write a document and arrays to an ``.npz`` file; equal content gives equal bytes."""
     text = np.frombuffer(json.dumps(document).encode(), dtype=np.uint8)
-    content = io.BytesIO()
-    np.savez(content, allow_pickle=False, **{DOCUMENT: text}, **arrays)
-    write_bytes(path, content.getvalue())
+    archive.write_arrays(Path(path), {DOCUMENT: text, **arrays})
 
 
 def read_arrays(path: str | os.PathLike[str]) -> tuple[Any, Arrays]:
@@ -41,22 +36,9 @@ def read_arrays(path: str | os.PathLike[str]) -> tuple[Any, Arrays]:
     FileFormatError
         The file is missing or damaged.
     """
+    arrays = archive.read_arrays(Path(path))
     try:
-        content = io.BytesIO(Path(path).read_bytes())
-        if not zipfile.is_zipfile(content):
-            raise FileFormatError(path, "is not an archive of arrays (.npz)")
-        content.seek(0)
-        with np.load(content, allow_pickle=False) as archive:
-            arrays = {key: archive[key] for key in archive.files}
         document = json.loads(arrays.pop(DOCUMENT).tobytes().decode())
-    except FileFormatError:
-        raise
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, AttributeError) as error:
-        raise FileFormatError(path, f"cannot be read: {error}") from error
+    except (KeyError, ValueError) as error:
+        raise FileFormatError(path, f"has no document: {error}") from error
     return document, arrays
-
-
-def hash_named(arrays: Mapping[str, npt.NDArray[Any]]) -> str:
-    """Hash of arrays and their names."""
-    names = np.frombuffer("\n".join(sorted(arrays)).encode(), dtype=np.uint8)
-    return hash_arrays(names, *(arrays[key] for key in sorted(arrays)))

@@ -44,8 +44,12 @@ class Trajectory:
 class EpisodeAgent(Protocol):
     """What the loop asks of an agent."""
 
+    def begin(self, problem: RecipeProblem) -> None:
+        """Forget the last episode; the next one begins here."""
+        ...
+
     def observe(self, problem: RecipeProblem) -> Any:
-        """Return what the agent needs to know of a state; an empty prefix begins an episode."""
+        """Return what the agent needs to know of a state; once a state, in their order."""
         ...
 
     def probabilities(self, state: Any) -> npt.NDArray[np.float64]:
@@ -168,6 +172,7 @@ def _play(
     simulation: Simulation, name: str, agent: EpisodeAgent, generator: np.random.Generator
 ) -> tuple[Trajectory, RecipeLog]:
     simulation.reset(name)
+    agent.begin(simulation.problem)
     trajectory, log = Trajectory(), RecipeLog(simulation)
     done = False
     while not done:

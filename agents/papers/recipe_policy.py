@@ -10,7 +10,8 @@ from typing import Any, Protocol, cast
 import numpy as np
 import numpy.typing as npt
 
-from chipgym.agents.core.arrays_file import Arrays, hash_named, read_arrays, write_arrays
+from chipgym.agents.core.archive import hash_named_arrays
+from chipgym.agents.core.arrays_file import Arrays, read_arrays, write_arrays
 from chipgym.agents.core.policy import Actions, Masks, Observations
 from chipgym.agents.core.problem import ProblemView
 from chipgym.agents.core.simulation import RecipeProblem
@@ -25,8 +26,12 @@ class RecipeAgent(Protocol):
     name: str
     num_actions: int
 
+    def begin(self, problem: RecipeProblem) -> None:
+        """Forget the last episode; the next one begins here."""
+        ...
+
     def observe(self, problem: RecipeProblem) -> Any:
-        """Return what the agent needs to know of a state; an empty prefix begins an episode."""
+        """Return what the agent needs to know of a state; once a state, in their order."""
         ...
 
     def probabilities(self, state: Any) -> npt.NDArray[np.float64]:
@@ -77,6 +82,8 @@ class RecipePolicy:
             raise InvalidValueError(
                 "commands", tuple(view.commands), f"{agent.num_actions} commands, as in training"
             )
+        if not len(view.recipe):
+            agent.begin(view)
         chances = agent.probabilities(agent.observe(view))
         if self.deterministic:
             return int(chances.argmax())
@@ -87,7 +94,7 @@ def write_recipe_agent(
     path: str | os.PathLike[str], kind: str, document: Mapping[str, Any], arrays: Arrays
 ) -> None:
     """Write an agent of some kind to one ``.npz`` file, with a hash of its weights."""
-    write_arrays(path, {"format": kind, "weights": hash_named(arrays), **document}, arrays)
+    write_arrays(path, {"format": kind, "weights": hash_named_arrays(arrays), **document}, arrays)
 
 
 def read_recipe_agent(path: str | os.PathLike[str], kind: str) -> tuple[dict[str, Any], Arrays]:
@@ -101,6 +108,6 @@ def read_recipe_agent(path: str | os.PathLike[str], kind: str) -> tuple[dict[str
     document, arrays = read_arrays(path)
     if not isinstance(document, dict) or document.get("format") != kind:
         raise FileFormatError(path, f"is not an agent of format {kind}")
-    if document.get("weights") != hash_named(arrays):
+    if document.get("weights") != hash_named_arrays(arrays):
         raise FileFormatError(path, "has weights that are not those it names")
     return document, arrays

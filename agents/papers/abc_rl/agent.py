@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from chipgym.agents.core.arrays_file import Arrays, hash_named, read_arrays, write_arrays
+from chipgym.agents.core.archive import hash_named_arrays
+from chipgym.agents.core.arrays_file import Arrays, read_arrays, write_arrays
 from chipgym.agents.core.planner import PlanResult
 from chipgym.agents.core.settings import make_settings, plain_settings
 from chipgym.agents.core.simulation import RecipeLog, Simulation
@@ -135,7 +136,7 @@ class AbcRlAgent:
             "settings": plain_settings(self.settings),
             "circuits": list(self.neighbours.names),
             "alpha": self.alpha,
-            "weights": hash_named(arrays),
+            "weights": hash_named_arrays(arrays),
             "description": self.description,
         }
         write_arrays(path, document, arrays)
@@ -184,7 +185,7 @@ def load_abc_rl(path: str | os.PathLike[str]) -> AbcRlAgent:
         raise FileFormatError(path, f"is not an agent of format {FORMAT}")
     if set(document) != _KEYS:
         raise FileFormatError(path, f"must have exactly the keys {', '.join(sorted(_KEYS))}")
-    if hash_named(arrays) != document["weights"]:
+    if hash_named_arrays(arrays) != document["weights"]:
         raise FileFormatError(path, "has weights that are not those it names")
     try:
         settings = make_settings(AbcRlSettings, document["settings"])

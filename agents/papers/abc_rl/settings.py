@@ -95,12 +95,12 @@ class LearningSettings:
     learning_rate: float = 1e-3
     weight_decay: float = 1e-4
     patience: int = 0
-    minibatches: int = 20
+    minibatches: int = 30
     batch_size: int = 64
     replay: int = 640
     value_loss: float = 1.0
-    episodes: int = 2
-    simulations: int = 60
+    episodes: int = 1
+    simulations: int = 150
 
     def __post_init__(self) -> None:
         check_range("learning_rate", self.learning_rate, 0.0, low_open=True)

@@ -26,6 +26,7 @@ from chipgym.agents.core.torch_tools import (
 from chipgym.agents.papers.abcrl_graph.network import (
     GraphPolicy,
     GraphState,
+    circuit_size,
     recipe_vector,
     vector_size,
 )
@@ -125,12 +126,12 @@ class AbcrlGraphAgent:
         )
         self._previous = (0, 0)
 
+    def begin(self, problem: RecipeProblem) -> None:
+        """Forget the sizes of the last episode's circuit."""
+        self._previous = circuit_size(problem.aig)
+
     def observe(self, problem: RecipeProblem) -> GraphState:
         """The vector and the present circuit."""
-        if not len(problem.recipe):
-            graph = problem.initial_aig
-            depth = int(graph.levels[graph.outputs >> 1].max(initial=0))
-            self._previous = len(graph.fanin0), depth
         vector, self._previous = recipe_vector(problem, self._previous)
         return GraphState(vector, self.policy.arrays(problem.aig))
 

@@ -15,7 +15,7 @@ from chipgym.agents.graphs.aig import AND, OUTPUT, AigGraph, NodeArrays, node_ar
 from chipgym.agents.graphs.batch import GraphBatch, batch_graphs
 from chipgym.agents.graphs.network import GraphConvolution, Messages, mean_readout
 
-__all__ = ["GraphPolicy", "GraphState", "recipe_vector", "vector_size"]
+__all__ = ["GraphPolicy", "GraphState", "circuit_size", "recipe_vector", "vector_size"]
 
 HISTORY = 3
 """Last actions that the state tells (released code)."""
@@ -36,7 +36,8 @@ def vector_size(num_actions: int) -> int:
     return 5 + num_actions
 
 
-def _size(graph: AigGraph) -> tuple[int, int]:
+def circuit_size(graph: AigGraph) -> tuple[int, int]:
+    """ANDs and levels of a circuit."""
     return len(graph.fanin0), int(graph.levels[graph.outputs >> 1].max(initial=0))
 
 
@@ -52,7 +53,7 @@ def recipe_vector(
     tuple of int
         Nodes and levels now, which the next call takes as `previous`.
     """
-    initial, present = _size(problem.initial_aig), _size(problem.aig)
+    initial, present = circuit_size(problem.initial_aig), circuit_size(problem.aig)
     nodes, levels = max(initial[0], 1), max(initial[1], 1)
     history = np.zeros(problem.num_actions)
     for action in list(problem.recipe)[-HISTORY:]:

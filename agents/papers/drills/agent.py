@@ -109,10 +109,12 @@ class DrillsAgent:
         self._optimiser = torch.optim.Adam(self._parameters, lr=settings.learning_rate)
         self._normaliser = RunningNormaliser(size)
 
+    def begin(self, problem: RecipeProblem) -> None:
+        """Forget what the last episode has shown."""
+        self._normaliser.reset()
+
     def observe(self, problem: RecipeProblem) -> npt.NDArray[np.float32]:
         """The nine features, normalised by what the episode has shown so far."""
-        if not len(problem.recipe):
-            self._normaliser.reset()
         return self._normaliser(circuit_features(problem.aig)).astype(np.float32)
 
     def probabilities(self, state: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:

@@ -111,6 +111,8 @@ def test_a_saved_agent_gives_the_same_bits(method: Method, tmp_path: Path) -> No
     loaded = method.load(path)
     for name in GRAPHS:
         simulation = start(name)
+        for each in (agent, loaded):
+            each.begin(simulation.problem)
         for action in (0, 1, 2):
             states = [a.observe(simulation.problem) for a in (agent, loaded)]
             first, second = agent.probabilities(states[0]), loaded.probabilities(states[1])
