@@ -34,7 +34,10 @@ def test_arrays_and_document_come_back(tmp_path: Path) -> None:
 def test_the_hash_covers_names_and_values() -> None:
     renamed = {"a/c": ARRAYS["a/b"], "c": ARRAYS["c"]}
     changed = ARRAYS | {"c": ARRAYS["c"] * 2}
-    assert len({hash_named_arrays(ARRAYS), hash_named_arrays(renamed), hash_named_arrays(changed)}) == 3
+    assert (
+        len({hash_named_arrays(ARRAYS), hash_named_arrays(renamed), hash_named_arrays(changed)})
+        == 3
+    )
 
 
 def test_files_without_a_document_or_with_objects_are_refused(tmp_path: Path) -> None:
