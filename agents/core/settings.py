@@ -36,8 +36,8 @@ def make_settings(kind: type[Settings], values: Mapping[str, Any]) -> Settings:
     return kind(**arguments)
 
 
-def default_settings(kind: type[Settings], algorithm: str, entry: str = "default") -> Settings:
-    """Settings from an entry of ``agents/hyperparams/planners/ALGORITHM.yaml``.
+def default_settings(kind: type[Settings], algorithm: str, entry: str | None = None) -> Settings:
+    """Settings from ``agents/hyperparams/planners/ALGORITHM.yaml``.
 
     Parameters
     ----------
@@ -45,12 +45,11 @@ def default_settings(kind: type[Settings], algorithm: str, entry: str = "default
         The dataclass.
     algorithm : str
         Name of the file.
-    entry : str
-        ``default``, or ``published`` for the values of the paper.
+    entry : str, optional
+        A named entry, such as ``published`` for the values of the paper, instead of the default.
     """
-    return make_settings(
-        kind, load_hyperparameters(algorithm, entry, folder=FOLDER / "planners").values
-    )
+    stored = load_hyperparameters(algorithm, folder=FOLDER / "planners", entry=entry)
+    return make_settings(kind, stored.values)
 
 
 def plain_settings(settings: Any) -> dict[str, Any]:

@@ -95,9 +95,9 @@ class LearningSettings:
     learning_rate: float = 1e-3
     weight_decay: float = 1e-4
     patience: int = 0
-    minibatches: int = 30
+    minibatches: int = 60
     batch_size: int = 64
-    replay: int = 640
+    replay: int = 1200
     value_loss: float = 1.0
     episodes: int = 1
     simulations: int = 150

@@ -128,7 +128,7 @@ def _abcrl_graph() -> Planner:
     return AbcrlGraphPlanner()
 
 
-def _tree_search(entry: str) -> Callable[[], Planner]:
+def _tree_search(entry: str | None) -> Callable[[], Planner]:
     def make() -> Planner:
         from chipgym.agents.core.settings import default_settings
         from chipgym.agents.search.tree_search import TreeSearch
@@ -146,7 +146,7 @@ _MAKERS: dict[str, Callable[[], Planner]] = {
     "greedy": _greedy,
     "drills": _drills,
     "abcrl-graph": _abcrl_graph,
-    "mcts": _tree_search("default"),
+    "mcts": _tree_search(None),
     "mcts-published": _tree_search("published"),
 }
 

@@ -296,11 +296,11 @@ def test_zero_embeddings_resemble_nothing() -> None:
     assert math.isclose(cosine_distances(np.array([1.0, 0.0]), np.array([[-1.0, 0.0]]))[0], 2.0)
 
 
-@pytest.mark.parametrize("entry", ["default", "published"])
-def test_the_stored_entries_are_settings(entry: str) -> None:
+@pytest.mark.parametrize("entry", [None, "published"])
+def test_the_stored_entries_are_settings(entry: str | None) -> None:
     settings = default_settings(AbcRlSettings, "abc_rl", entry)
     assert make_settings(AbcRlSettings, plain_settings(settings)) == settings
-    assert settings.retrieval.calibrate == (entry == "default")
+    assert settings.retrieval.calibrate == (entry is None)
 
 
 def test_a_log_of_nothing_has_no_recipe() -> None:

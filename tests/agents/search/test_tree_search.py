@@ -171,8 +171,8 @@ def test_bad_calls_are_refused() -> None:
         TreeSearch(TreeSettings()).plan(simulation, 5, seed=0)
 
 
-@pytest.mark.parametrize("entry", ["default", "published"])
-def test_the_stored_entries_are_settings(entry: str) -> None:
+@pytest.mark.parametrize("entry", [None, "published"])
+def test_the_stored_entries_are_settings(entry: str | None) -> None:
     settings = default_settings(TreeSettings, "tree_search", entry)
     assert make_settings(TreeSettings, plain_settings(settings)) == settings
-    assert settings.exploration == {"default": 0.5, "published": 1.38}[entry]
+    assert settings.exploration == {None: 0.5, "published": 1.38}[entry]
