@@ -40,6 +40,8 @@ _KEYS = {
 }
 FINE_TUNING = 1
 """Stream of the random numbers of fine-tuning; the search itself has stream 0."""
+EPISODES = 4
+"""Episodes that fine-tuning is cut into, if they are not longer than those of training."""
 
 
 class AbcRlAgent:
@@ -159,16 +161,19 @@ class AbcRlAgent:
         generator = np.random.default_rng([seed, FINE_TUNING])
         state, graph = simulation.get_state(), simulation.problem.initial_aig
         check_problem(self.network, simulation.problem)
-        end = log.evaluations + budget
+        rates, end = self.settings.learning, log.evaluations + budget
+        # As many gradient steps for each recipe as in training.
+        length = min(rates.simulations, max(1, -(-budget // EPISODES)))
+        steps = max(1, round(rates.minibatches * length / (rates.simulations * rates.episodes)))
         while log.evaluations < end:
             before = log.evaluations
-            episode = min(self.settings.learning.simulations, end - before)
+            episode = min(length, end - before)
             samples = self_play(simulation, "", guide, self.settings, episode, generator, log)
             simulation.set_state(state)
             if log.evaluations == before or not samples:
                 break
             learner.remember(samples, graph)
-            learner.learn(generator)
+            learner.learn(generator, steps)
         return guide
 
 

@@ -115,8 +115,8 @@ class Learner:
             self.memory.append(sample)
         del self.memory[: -self.settings.learning.replay]
 
-    def learn(self, generator: np.random.Generator) -> Losses:
-        """Take the gradient steps of one iteration.
+    def learn(self, generator: np.random.Generator, minibatches: int | None = None) -> Losses:
+        """Take the gradient steps of one iteration, by default as many as the settings say.
 
         The loss is the cross-entropy to the shares of visits plus the weighted squared error of
         the value.
@@ -129,7 +129,8 @@ class Learner:
         use_one_thread()
         rates = self.settings.learning
         sums = np.zeros(2)
-        for _ in range(rates.minibatches):
+        steps = rates.minibatches if minibatches is None else minibatches
+        for _ in range(steps):
             count = min(rates.batch_size, len(self.memory))
             chosen = generator.choice(len(self.memory), size=count, replace=False)
             policy, value = self._losses([self.memory[index] for index in chosen.tolist()])
@@ -140,7 +141,7 @@ class Learner:
             loss.backward()  # type: ignore[no-untyped-call]
             self.optimiser.step()
             sums += float(policy.detach()), float(value.detach())
-        policy_mean, value_mean = (sums / rates.minibatches).tolist()
+        policy_mean, value_mean = (sums / steps).tolist()
         self._slow_down(policy_mean)
         return Losses(policy_mean, value_mean)
 

@@ -73,7 +73,7 @@ class Plan:
 
 
 FULL = Plan("own-small", 0, 0, 4000, 4000, 100, 3)
-QUICK = Plan("own-small", 3, 2, 48, 48, 10, 2)
+QUICK = Plan("own-small", 3, 2, 32, 32, 8, 2)
 # The same result for every seed.
 WITHOUT_CHANCE = ("resyn2", "resyn")
 

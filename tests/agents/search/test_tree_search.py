@@ -175,4 +175,4 @@ def test_bad_calls_are_refused() -> None:
 def test_the_stored_entries_are_settings(entry: str | None) -> None:
     settings = default_settings(TreeSettings, "tree_search", entry)
     assert make_settings(TreeSettings, plain_settings(settings)) == settings
-    assert settings.exploration == {None: 0.5, "published": 1.38}[entry]
+    assert settings.exploration == {None: 2.0, "published": 1.38}[entry]
