@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from recipe_toy import ToyGraph, chain_graph
 
@@ -53,6 +53,7 @@ def test_nodes_and_edges_of_a_known_circuit() -> None:
 
 
 @pytest.mark.parametrize("direction", ["outputs", "inputs", "both"])
+@settings(deadline=None)
 @given(graphs=st.lists(circuits(), min_size=1, max_size=3))
 def test_the_convolution_is_the_normalised_adjacency(
     direction: str, graphs: list[ToyGraph]
@@ -74,6 +75,7 @@ def test_the_convolution_is_the_normalised_adjacency(
     torch.testing.assert_close(found, dense, rtol=1e-4, atol=1e-5)
 
 
+@settings(deadline=None)
 @given(graphs=st.lists(circuits(), min_size=2, max_size=4))
 def test_a_union_keeps_its_members_apart(graphs: list[ToyGraph]) -> None:
     torch.manual_seed(0)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from recipe_toy import ACTIONS, GRAPHS, HORIZON, ToySimulation, chain_graph
 
@@ -156,6 +156,7 @@ def test_calibration_keeps_the_product_of_temperature_and_threshold() -> None:
     assert one.calibrated(RetrievalSettings()) == RetrievalSettings()
 
 
+@settings(deadline=None)
 @given(
     logits=st.lists(st.floats(-50, 50), min_size=2, max_size=8),
     alpha=st.floats(0.0, 1.0),
