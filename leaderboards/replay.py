@@ -27,7 +27,7 @@ Feasibility = Callable[[Any, EpisodeRecord], Iterable[str]]
 
 def feasibility_checker(env_id: str) -> Feasibility | None:
     """The family's independent checker, if it has one."""
-    return _soc_feasibility if env_id.startswith("chipgym/Soc") else None
+    return next((check for prefix, check in CHECKERS.items() if env_id.startswith(prefix)), None)
 
 
 def _soc_feasibility(base: Any, record: EpisodeRecord) -> Iterable[str]:
@@ -45,6 +45,29 @@ def _soc_feasibility(base: Any, record: EpisodeRecord) -> Iterable[str]:
         claimed=metrics,
     ):
         yield f"infeasible schedule ({violation.kind}): {violation.message}"
+
+
+def _dram_feasibility(base: Any, record: EpisodeRecord) -> Iterable[str]:
+    """Check the commands of a memory controller with rules written apart from the simulator."""
+    from chipgym.leaderboards.dram_timing import check_commands
+
+    workload, result = base.replay()
+    required = getattr(getattr(base, "scenario", None), "refresh_required", True)
+    for violation in check_commands(
+        workload.memory.device,
+        result.trace,
+        len(workload.trace),
+        result.total_cycles,
+        refresh=required,
+    ):
+        yield f"infeasible commands: {violation}"
+
+
+CHECKERS: dict[str, Feasibility] = {
+    "chipgym/Soc": _soc_feasibility,
+    "chipgym/Dram": _dram_feasibility,
+}
+"""Independent checkers by the prefix of the environments' ids."""
 
 
 def replay(env: Any, record: EpisodeRecord, metric: str, feasibility: Feasibility | None) -> float:
@@ -99,7 +122,7 @@ def _compare_metrics(record: EpisodeRecord, replayed: dict[str, Any]) -> None:
 
 def _is_exact(name: str) -> bool:
     """Whether a metric is a time; whole counts cannot be off by less than the tolerance anyway."""
-    return name.endswith(("_us", "_ns")) and "_j_" not in name
+    return name.endswith(("_us", "_ns")) and not any(unit in name for unit in ("_j_", "_pj_"))
 
 
 def _compare_schedules(stated: Any, replayed: Any) -> None:

@@ -278,7 +278,11 @@ class DramEnv(gym.Env[Any, Any]):
         from chipgym.envs.dram_tuning.render import render_ansi, render_rgb
 
         draw = render_ansi if self.render_mode == "ansi" else render_rgb
-        return draw(*self.simulate(self._shown_design()))
+        return draw(*self.replay())
+
+    def replay(self) -> tuple[Workload, DramResult]:
+        """Simulate the shown design once more, every command recorded; costs nothing."""
+        return self.simulate(self._shown_design())
 
     def _check_energy(self) -> None:
         entry, device = self.objective_entry, self.generator.device

@@ -24,6 +24,8 @@ from chipgym.envs.dram_tuning.command_presets import DEFAULT_SCENARIO, CommandSc
 from chipgym.envs.dram_tuning.command_problem import CommandProblem, view_problem
 from chipgym.envs.dram_tuning.command_reward import OBJECTIVES, PRIMARY_METRICS, TERMS
 from chipgym.simulators.core.errors import FileFormatError, InvalidValueError, UnknownNameError
+from chipgym.simulators.dram.engine import Workload
+from chipgym.simulators.dram.result import DramResult
 from chipgym.simulators.dram.simulate import SIMULATOR_VERSION
 from chipgym.simulators.dram.trace import Trace
 
@@ -303,11 +305,15 @@ class DramCommandEnv(gym.Env[Any, Any]):
             return None
         from chipgym.envs.dram_tuning.render import render_ansi, render_rgb
 
+        draw = render_ansi if self.render_mode == "ansi" else render_rgb
+        return draw(*self.replay())
+
+    def replay(self) -> tuple[Workload, DramResult]:
+        """Simulate the episode so far once more, every command recorded."""
         run = self.instance.start(record=True)
         for action in self.actions:
             run.step(action)
-        draw = render_ansi if self.render_mode == "ansi" else render_rgb
-        return draw(run.workload, run.base.result())
+        return run.workload, run.base.result()
 
     def _check_running(self) -> None:
         if self._finished:

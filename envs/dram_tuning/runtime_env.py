@@ -31,6 +31,8 @@ from chipgym.envs.dram_tuning.runtime_reward import (
 )
 from chipgym.envs.dram_tuning.runtime_session import RuntimeSession, WindowLength
 from chipgym.simulators.core.errors import FileFormatError, InvalidValueError, UnknownNameError
+from chipgym.simulators.dram.engine import Workload
+from chipgym.simulators.dram.result import DramResult
 from chipgym.simulators.dram.simulate import SIMULATOR_VERSION
 from chipgym.simulators.dram.trace import Trace
 
@@ -365,9 +367,12 @@ class DramRuntimeEnv(gym.Env[Any, Any]):
             return None
         from chipgym.envs.dram_tuning.render import render_ansi, render_rgb
 
-        session = self.session
         draw = render_ansi if self.render_mode == "ansi" else render_rgb
-        return draw(session.instance.workload, session.replay())
+        return draw(*self.replay())
+
+    def replay(self) -> tuple[Workload, DramResult]:
+        """Simulate the episode so far once more, every command recorded."""
+        return self.session.instance.workload, self.session.replay()
 
     def _check_running(self) -> None:
         if self.session.finished:
