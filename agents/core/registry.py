@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from chipgym.agents.core.policy import Policy
@@ -22,6 +23,7 @@ from chipgym.agents.heuristics.list_scheduling import (
     ShortestTask,
     TablePolicy,
 )
+from chipgym.agents.heuristics.recipes import SCRIPTS, FixedRecipe
 from chipgym.simulators.core.errors import InvalidValueError, UnknownNameError
 
 __all__ = ["make_policy", "policy_names", "register_policy"]
@@ -39,6 +41,7 @@ _POLICIES: dict[str, Callable[..., Policy]] = {
     "FR_FCFS": FirstReady,
     "FCFS": FirstComeFirstServed,
     "default-settings": FixedSettings,
+    **{name: partial(FixedRecipe, name) for name in SCRIPTS},
     "random": RandomPolicy,
 }
 

@@ -86,9 +86,9 @@ class LogicSynthesisEnv(gym.Env[Any, Any]):
 
     ## Episode End
     Terminated after `steps` commands, or by the stop action. `info["metrics"]` then holds the
-    metrics and `info["recipe"]` the commands, which as `info["design_key"]` tell searchers apart
-    what they have evaluated. `info["evaluations"]` counts evaluated recipes: 0
-    before the end and 1 at it. `info["commands"]` counts the commands that were executed.
+    metrics, `info["recipe"]` the commands (`info["design_key"]` too: equal keys, equal results),
+    and `info["abc"]` the ABC behind them. `info["evaluations"]` counts evaluated recipes, 0 before
+    the end and 1 at it; `info["commands"]` counts the commands that were executed.
 
     ## Arguments
     * `scenario`: name of a preset (`chipgym info chipgym/LogicSynthesis-v0` lists them) or a
@@ -300,6 +300,7 @@ class LogicSynthesisEnv(gym.Env[Any, Any]):
             info["metrics"] = episode.metrics()
             info["recipe"] = "; ".join(episode.commands)
             info["design_key"] = info["recipe"]
+            info["abc"] = episode.instance.abc
         observation = observe(episode, self.observation_layout)
         return observation, float(sum(terms.values())), episode.ended, False, info
 

@@ -52,6 +52,11 @@ class Study:
 
 
 STUDIES = {
+    "abc-rl": Study(
+        "chipgym.experiments.papers.abc_rl.study",
+        "ABC-RL, its ablations and other methods on logic-synthesis recipes",
+        "logic",
+    ),
     "dram-exhaustive": Study(
         "chipgym.experiments.papers.dram_exhaustive.study",
         "All 442,368 designs of ArchGym's DRAM space on its four workloads",

@@ -1,0 +1,1 @@
+"""And-inverter graphs as batches for graph networks."""

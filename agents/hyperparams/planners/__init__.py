@@ -1,0 +1,1 @@
+"""Hyperparameters of the planners, by entry: `default` and `published`."""

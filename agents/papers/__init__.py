@@ -1,0 +1,1 @@
+"""Agents of published papers, one package a paper."""
