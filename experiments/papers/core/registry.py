@@ -57,9 +57,23 @@ STUDIES = {
         "ABC-RL, its ablations and other methods on logic-synthesis recipes",
         "logic",
     ),
+    "archgym-lottery": Study(
+        "chipgym.experiments.papers.archgym_lottery.study",
+        "Search algorithms over their hyperparameters, regret against the exact optimum",
+        "search",
+    ),
+    "archgym-proxy": Study(
+        "chipgym.experiments.papers.archgym_proxy.study",
+        "Cost models trained on the logs of searches, and what their diversity is worth",
+        "data",
+    ),
     "dram-exhaustive": Study(
         "chipgym.experiments.papers.dram_exhaustive.study",
         "All 442,368 designs of ArchGym's DRAM space on its four workloads",
+    ),
+    "marl-dram": Study(
+        "chipgym.experiments.papers.marl_dram.study",
+        "One agent a knob against one agent for all knobs and against search",
     ),
 }
 """Studies by the name that `chipgym reproduce` takes."""
