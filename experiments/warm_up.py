@@ -19,6 +19,12 @@ SOC_IDS = (
     "chipgym/SocTaskMapping-v0",
     "chipgym/SocTaskOrdering-v0",
 )
+DRAM_IDS = (
+    "chipgym/DramDesign-v0",
+    "chipgym/DramTuning-v0",
+    "chipgym/DramRuntime-v0",
+    "chipgym/DramCommand-v0",
+)
 
 
 def _simulate(options: SocOptions, scheduler: str = "ETF") -> None:
@@ -36,6 +42,24 @@ def _simulate_clean_order() -> None:
 def _simulate_tick_orders() -> None:
     _simulate(SocOptions(order="ds3"))
     _simulate(SocOptions(order="ds3gym", horizon_us=200.0))
+
+
+def _step_dram_environments() -> None:
+    """Reset and step each environment, scalar and vector."""
+    import gymnasium as gym
+
+    for name in DRAM_IDS:
+        env = gym.make(name, num_requests=64)
+        env.reset(seed=0)
+        env.action_space.seed(0)
+        env.step(env.action_space.sample())
+        env.close()
+        envs = gym.make_vec(
+            name, num_envs=2, vectorization_mode="vector_entry_point", num_requests=64
+        )
+        envs.reset(seed=0)
+        envs.step(envs.action_space.sample())
+        envs.close()
 
 
 def _step_environments() -> None:
@@ -60,5 +84,6 @@ STEPS: dict[str, Callable[[], None]] = {
     "simulator, clean order": _simulate_clean_order,
     "simulator, tick orders": _simulate_tick_orders,
     "environments": _step_environments,
+    "DRAM controller and environments": _step_dram_environments,
 }
 """What is run, by what it compiles."""

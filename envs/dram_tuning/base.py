@@ -72,7 +72,7 @@ class DramEnv(gym.Env[Any, Any]):
         scenario: str | Scenario = DEFAULT_SCENARIO,
         split: str = "train",
         objective: str | None = None,
-        requests: int | None = None,
+        num_requests: int | None = None,
         knobs: str | None = None,
         device: Any = None,
         address_map: Any = None,
@@ -87,7 +87,7 @@ class DramEnv(gym.Env[Any, Any]):
         if render_mode is not None:
             check_choice("render_mode", render_mode, RENDER_MODES)
         self.generator = InstanceGenerator(
-            chosen, requests, knobs, device, address_map, workload, trace_format
+            chosen, num_requests, knobs, device, address_map, workload, trace_format
         )
         self._check_energy()
         self.evaluate = evaluate_batch if evaluate is None else evaluate

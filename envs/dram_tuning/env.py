@@ -72,7 +72,7 @@ class DramDesignEnv(DramEnv):
     * `objective`: ``low-latency``, ``low-time``, ``low-energy``, ``power-under-time``, ``edp``,
       ``archgym-power``, ``archgym-latency``, ``archgym-joint``, ``multi``; the scenario's own by
       default.
-    * `requests`: requests of a trace.
+    * `num_requests`: requests of a trace.
     * `knobs`: knob set: ``archgym``, ``archgym-ga``, ``archgym-aco`` or ``full``.
     * `device`, `address_map`: names of shipped ones, paths of JSON files, or objects.
     * `workload`: a trace of your own, a `Trace` or the path of a file in the format `trace_format`

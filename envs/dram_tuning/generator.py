@@ -164,7 +164,7 @@ class InstanceGenerator:
     Parameters
     ----------
     scenario : Scenario
-    requests : int, optional
+    num_requests : int, optional
         Requests of a trace, instead of the scenario's range.
     knobs : str, optional
         Knob set, instead of the scenario's.
@@ -187,17 +187,19 @@ class InstanceGenerator:
     def __init__(
         self,
         scenario: Scenario,
-        requests: int | None = None,
+        num_requests: int | None = None,
         knobs: str | None = None,
         device: str | os.PathLike[str] | Device | None = None,
         address_map: str | os.PathLike[str] | AddressMap | None = None,
         workload: str | os.PathLike[str] | Trace | None = None,
         trace_format: str = "dramsys",
     ) -> None:
-        if requests is not None:
-            if not isinstance(requests, int | np.integer) or not 1 <= requests <= 1_000_000:
-                raise InvalidValueError("requests", requests, "an integer >= 1 and <= 1000000")
-            scenario = replace(scenario, requests=(int(requests), int(requests)))
+        if num_requests is not None:
+            whole = isinstance(num_requests, int | np.integer)
+            if not whole or not 1 <= num_requests <= 1_000_000:
+                allowed = "an integer >= 1 and <= 1000000"
+                raise InvalidValueError("num_requests", num_requests, allowed)
+            scenario = replace(scenario, requests=(int(num_requests), int(num_requests)))
         if knobs is not None:
             scenario = replace(scenario, knobs=knobs)
         self.device = _build_device(scenario.device if device is None else device)

@@ -25,8 +25,8 @@ SOC_CASES = [(env_id, scenario) for env_id in SOC_IDS for scenario in SCENARIOS]
 
 
 DRAM_IDS = {
-    "chipgym/DramDesign-v0": {"requests": 200},
-    "chipgym/DramTuning-v0": {"requests": 200, "budget": 12},
+    "chipgym/DramDesign-v0": {"num_requests": 200},
+    "chipgym/DramTuning-v0": {"num_requests": 200, "budget": 12},
 }
 """The design and tuning forms, with arguments that make episodes short."""
 

@@ -90,7 +90,7 @@ def test_official_checkers_without_any_help(env_id: str, kwargs: dict[str, Any])
             testing.check_gymnasium(env_id, kwargs)
 
 
-SHORT = {"requests": 200, "budget": 8}
+SHORT = {"num_requests": 200, "budget": 8}
 FACTORIES = (dram_tuning_v0.parallel_env, dram_tuning_v0.env)
 
 

@@ -90,7 +90,7 @@ def test_knobs_of_a_memory_controller(tmp_path: Path) -> None:
     task = TaskSpec(
         env="chipgym/DramTuning-v0",
         instances=1,
-        kwargs={"requests": 200, "budget": 4},
+        kwargs={"num_requests": 200, "budget": 4},
         parallel_kwargs={"agents": "group", "reward": "design"},
     )
     agent = AgentSpec(name="team", algorithm="mappo", steps=32, hyperparameters=FEW)

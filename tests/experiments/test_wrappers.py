@@ -75,7 +75,7 @@ def test_runs_record_them_and_score_by_the_plain_references(
 class TestDramDesign:
     """The shipped wrappers, around the one-shot design of a memory controller."""
 
-    TASK = TaskSpec(env="chipgym/DramDesign-v0", instances=2, kwargs={"requests": 200})
+    TASK = TaskSpec(env="chipgym/DramDesign-v0", instances=2, kwargs={"num_requests": 200})
 
     @pytest.mark.parametrize(
         ("algorithm", "wrapper", "env"),

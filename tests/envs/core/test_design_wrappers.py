@@ -22,7 +22,7 @@ from chipgym.envs.core.design_wrappers import (
 from chipgym.envs.core.wrappers import RepairMaskedActions
 from chipgym.simulators.core.errors import InvalidValueError
 
-KWARGS = {"scenario": "ddr4-mixed-rw", "requests": 100}
+KWARGS = {"scenario": "ddr4-mixed-rw", "num_requests": 100}
 
 
 class Target(gym.Env):

@@ -24,7 +24,7 @@ TUNING = "chipgym/DramTuning-v0"
 
 
 def make(env_id: str = DESIGN, scenario: str = "ddr4-mixed-rw", **kwargs: Any) -> Any:
-    kwargs.setdefault("requests", 300)
+    kwargs.setdefault("num_requests", 300)
     return gym.make(env_id, scenario=scenario, **kwargs).unwrapped
 
 
@@ -299,7 +299,7 @@ def test_held_out_patterns_are_not_trained_on() -> None:
 def test_a_trace_of_ones_own(tmp_path) -> None:
     path = tmp_path / "own.stl"
     path.write_text("0: read 0x0\n5: write 0x40\n# end\n")
-    env = make(workload=str(path), requests=None)
+    env = make(workload=str(path), num_requests=None)
     assert env.num_instances == 1
     env.reset(seed=0)
     assert env.instance_id == "own"
@@ -354,8 +354,8 @@ def test_outcomes_can_come_from_elsewhere() -> None:
         ({"device": "ddr4-2401"}, "did you mean 'ddr4-2400'"),
         ({"address_map": "ddr4-2400-brk"}, "did you mean 'ddr4-2400-brc'"),
         ({"address_map": "ddr3-1600-rbc"}, "bits for ddr4-2400"),
-        ({"requests": 0}, "requests = 0"),
-        ({"requests": 2.5}, "requests = 2.5"),
+        ({"num_requests": 0}, "num_requests = 0"),
+        ({"num_requests": 2.5}, "num_requests = 2.5"),
         ({"workload": "nowhere.stl"}, "cannot be read"),
         ({"workload": "nowhere.stl", "trace_format": "dramsis"}, "did you mean 'dramsys'"),
         ({"env_id": TUNING, "budget": 0}, "budget = 0"),

@@ -51,7 +51,7 @@ def test_each_design_can_be_rewarded_by_itself() -> None:
 
 
 def test_groups_cover_all_knobs_once() -> None:
-    env = dram_tuning_v0.parallel_env(scenario="ddr4-bursty", agents="group", requests=100)
+    env = dram_tuning_v0.parallel_env(scenario="ddr4-bursty", agents="group", num_requests=100)
     assert env.possible_agents == ["arbiter_buffer", "scheduler_page", "refresh_power"]
     env.reset(seed=0)
     knobs = {knob.name: len(knob.values) for knob in env.problem.knobs}
@@ -63,7 +63,7 @@ def test_groups_cover_all_knobs_once() -> None:
 
 
 def test_groups_and_knobs_make_the_same_design() -> None:
-    kwargs = {"scenario": "ddr4-bursty", "requests": 100, "budget": 2}
+    kwargs = {"scenario": "ddr4-bursty", "num_requests": 100, "budget": 2}
     knobs = dram_tuning_v0.parallel_env(**kwargs)
     groups = dram_tuning_v0.parallel_env(agents="group", **kwargs)
     for env in (knobs, groups):
