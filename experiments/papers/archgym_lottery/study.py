@@ -42,8 +42,8 @@ FUNCTION = "chipgym.experiments.papers.archgym_lottery.search:search_entry"
 SEEDS = 5
 ENTRIES = 12
 BUDGET = 300
-# Each proposal of Bayesian optimisation takes longer than a hundred simulations.
-ENTRIES_OF = {"bayesian": 2}
+# A proposal of these takes longer than simulations, Bayesian optimisation more than a hundred.
+ENTRIES_OF = {"tpe": 4, "bayesian": 2}
 BUDGET_OF = {"bayesian": 100}
 
 
