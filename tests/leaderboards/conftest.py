@@ -139,3 +139,28 @@ def reasons_against(
         return outcome.reasons
 
     return verify
+
+
+@pytest.fixture
+def play_jointly() -> Callable[..., tuple[Any, Any]]:
+    """Play a task's PettingZoo form with random joint actions; returns environment and record."""
+    from chipgym.experiments.evaluation import run_episode
+    from chipgym.experiments.parallel import JointEnv, make_parallel_env
+    from chipgym.experiments.suite import TaskSpec
+
+    class Random:
+        def __init__(self, space: Any) -> None:
+            self.space = space
+
+        def reset(self, num_envs: int, seed: int) -> None:
+            self.space.seed(seed)
+
+        def act(self, observations: Any, masks: Any, problems: Any) -> list[Any]:
+            return [self.space.sample()]
+
+    def play(document: dict[str, Any]) -> tuple[Any, Any]:
+        env = JointEnv(make_parallel_env(TaskSpec.parse(document)))
+        policy = Random(env.action_space)
+        return env, run_episode(env, policy, task="t", agent="a", seed=0, instance=0)
+
+    return play

@@ -10,11 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import gymnasium
 import numpy as np
 import pytest
 
+from chipgym.experiments.evaluation import run_episode
 from chipgym.leaderboards.dram_timing import check_commands, worst_debts
-from chipgym.leaderboards.replay import feasibility_checker
+from chipgym.leaderboards.replay import RejectionError, feasibility_checker, replay
 from chipgym.simulators.dram.address import default_map
 from chipgym.simulators.dram.config import ControllerConfig
 from chipgym.simulators.dram.device import Device, load_device
@@ -29,6 +31,7 @@ ReasonsAgainst = Callable[..., tuple[str, ...]]
 DESIGN = {"env": "chipgym/DramDesign-v0", "scenario": "ddr3-mixed", "name": "design"}
 TUNING = {"env": "chipgym/DramTuning-v0", "scenario": "ddr4-bursty", "name": "tuning"}
 RUNTIME = {"env": "chipgym/DramRuntime-v0", "scenario": "idle-burst", "name": "runtime"}
+FEW = {"n_steps": 16, "num_envs": 1, "batch_size": 16, "n_epochs": 1, "net_arch": [16]}
 COMMAND = {"env": "chipgym/DramCommand-v0", "scenario": "conflicts", "name": "command"}
 
 
@@ -65,10 +68,7 @@ def test_designs_settings_and_commands_replay(
     assert reasons_against(random_search) == ()
 
 
-@pytest.mark.parametrize(
-    ("policy", "base"),
-    [("FR_FCFS", COMMAND), ("FCFS", COMMAND), ("default-settings", RUNTIME)],
-)
+@pytest.mark.parametrize(("policy", "base"), [("FCFS", COMMAND), ("default-settings", RUNTIME)])
 def test_heuristics_replay(
     submit_suite: Callable[..., Submitted],
     reasons_against: ReasonsAgainst,
@@ -79,31 +79,37 @@ def test_heuristics_replay(
     assert reasons_against(submitted) == ()
 
 
-@pytest.mark.parametrize(
-    "tasks",
-    [
-        [task(TUNING, 32, instances=1, kwargs={"budget": 2}, parallel_kwargs={"agents": "group"})],
-        [task(RUNTIME, 64, instances=1)],
-    ],
-    ids=["tuning", "runtime"],
-)
 def test_joint_actions_replay(
-    submit_suite: Callable[..., Submitted], reasons_against: ReasonsAgainst, tasks: list[Any]
+    submit_suite: Callable[..., Submitted], reasons_against: ReasonsAgainst
 ) -> None:
-    agent = {
-        "name": "agents",
-        "algorithm": "ippo",
-        "steps": 1,
-        "seeds": 1,
-        "hyperparameters": {"n_steps": 2, "n_epochs": 1},
-    }
-    submitted = submit_suite(suite(agent, *tasks))
+    agent = {"name": "agents", "algorithm": "ippo", "steps": 1, "seeds": 1, "hyperparameters": FEW}
+    submitted = submit_suite(suite(agent, task(RUNTIME, 64, instances=1)))
 
-    def flip(records: list[Any]) -> None:
+    def replace(records: list[Any]) -> None:
         records[0]["actions"][0][0] = 999
 
     assert reasons_against(submitted) == ()
-    assert "is refused" in reasons_against(submitted, flip)[0]
+    assert "is refused" in reasons_against(submitted, replace)[0]
+
+
+@pytest.mark.parametrize(
+    ("base", "parallel", "kwargs"),
+    [(TUNING, {"agents": "group"}, {"budget": 2}), (TUNING, {}, {"budget": 2}), (RUNTIME, {}, {})],
+)
+def test_the_commands_of_joint_actions_are_checked(
+    play_jointly: Callable[..., tuple[Any, Any]],
+    monkeypatch: pytest.MonkeyPatch,
+    base: dict[str, str],
+    parallel: dict[str, Any],
+    kwargs: dict[str, Any],
+) -> None:
+    env, record = play_jointly(task(base, 64, kwargs=kwargs, parallel_kwargs=parallel))
+    checker = feasibility_checker(base["env"])
+    metric = replay(env, record, "total_time_ns", checker)
+    assert metric == record.metrics["total_time_ns"]
+    monkeypatch.setattr("chipgym.leaderboards.dram_timing.COLUMN_COMMANDS", {"RD", "RDA"})
+    with pytest.raises(RejectionError, match=r"infeasible commands: served \d+ of 64 requests"):
+        replay(env, record, "total_time_ns", checker)
 
 
 def record_of(records: list[Any], label: str) -> Any:
@@ -379,11 +385,6 @@ def test_self_refresh_owes_nothing() -> None:
 
 
 def test_a_design_without_refresh_is_infeasible_where_the_data_must_be_kept() -> None:
-    import gymnasium
-
-    from chipgym.experiments.evaluation import run_episode
-    from chipgym.leaderboards.replay import RejectionError, replay
-
     class Fixed:
         name = "no refresh"
 
