@@ -1,4 +1,4 @@
-"""Verification of a submission: replay every action, check every schedule, recompute every number.
+"""Verification of a submission: replay every action, check what came out, recompute every number.
 
 Decisions, counts and times must be equal exactly; energies, returns and scores within 1e-9
 relative, so that another processor verifies too. Run as a program it verifies in a fresh process:

@@ -34,7 +34,7 @@ TASKS = [
         "env": "chipgym/LogicSynthesis-v0",
         "name": "synthesis",
         "instances": 1,
-        "kwargs": {"circuit": ["router-3"], "steps": 3, "mapper": "map"},
+        "kwargs": {"circuit": ["control-40"], "steps": 4},
     },
 ]
 SUITE = {
@@ -90,7 +90,7 @@ def change_metric(index: int, name: str, factor: float) -> Callable[[list[Any]],
 def other_actions(index: int) -> Callable[[list[Any]], None]:
     def change(records: list[Any]) -> None:
         actions = records[index]["actions"]
-        records[index]["actions"] = [[6] * 4] if isinstance(actions[0], list) else [6] * 3
+        records[index]["actions"] = [[6] * 4] if isinstance(actions[0], list) else [6] * 4
 
     return change
 
@@ -115,7 +115,7 @@ def long_recipe(records: list[Any]) -> None:
         (other_actions(0), "instance 0: (episode_return|[a-z_]+ =)"),
         (other_actions(1), "instance 0: (episode_return|[a-z_]+ =)"),
         (other_circuit, "instance_id = 'control-80', replayed 'control-40'"),
-        (long_recipe, "ended after 3 of 4"),
+        (long_recipe, "ended after 4 of 5"),
     ],
 )
 def test_tampered_records_are_rejected(
