@@ -11,14 +11,15 @@ from gymnasium.utils import seeding
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
+from chipgym.envs.core.episodes import check_choice
 from chipgym.envs.core.fields import ObservationLayout
 from chipgym.envs.core.spaces import LegalMultiDiscrete
 from chipgym.envs.soc_scheduling.batch import SocBatch
 from chipgym.envs.soc_scheduling.env import (
+    ENV_ID,
     SocSchedulingEnv,
     SocTaskMappingEnv,
     SocTaskOrderingEnv,
-    check_choice,
     check_task,
     draw_instance,
 )
@@ -78,7 +79,7 @@ class SocSchedulingVectorEnv(VectorEnv[Any, Any, Any]):
             raise InvalidValueError("num_envs", num_envs, "an integer >= 1")
         modes = [mode.value for mode in AutoresetMode]
         name = autoreset_mode.value if isinstance(autoreset_mode, AutoresetMode) else autoreset_mode
-        check_choice("autoreset_mode", name, modes)
+        check_choice("autoreset_mode", name, modes, ENV_ID)
         self.num_envs = int(num_envs)
         self.autoreset_mode = AutoresetMode(name)
         self.metadata = {**self.metadata, "autoreset_mode": self.autoreset_mode}
