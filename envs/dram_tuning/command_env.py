@@ -230,6 +230,8 @@ class DramCommandEnv(gym.Env[Any, Any]):
             self._action[0] = action
         except (TypeError, ValueError, OverflowError) as error:
             raise InvalidValueError("action", action, "an integer") from error
+        if self._action[0] != action:
+            raise InvalidValueError("action", action, "an integer")
         batch.step(self._row, self._action)
         self.actions.append(int(action))
         self.action_space.legal = batch.masks[0]

@@ -238,6 +238,8 @@ class SocSchedulingEnv(gym.Env[Any, Any]):
             self._action[0] = action
         except (TypeError, ValueError) as error:
             raise InvalidValueError("action", action, "an integer") from error
+        if self._action[0] != action:
+            raise InvalidValueError("action", action, "an integer")
         batch.step(self._row, self._action)
         self.actions.append(int(action))
         self.action_space.legal = batch.masks[0]

@@ -448,3 +448,5 @@ def test_an_address_beyond_the_device_is_refused() -> None:
     trace = Trace([0], [1 << 40], [False], "far")
     with pytest.raises(InvalidValueError, match="below the"):
         make().reset(options={"workload": trace})
+    with pytest.raises(InvalidValueError, match="below the"):
+        make(workload=trace)
