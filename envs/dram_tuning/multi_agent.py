@@ -123,6 +123,11 @@ class DramTuningParallelEnv(ParallelEnv[str, Observation, Any]):  # type: ignore
         """The environment itself."""
         return self
 
+    @property
+    def single(self) -> DramTuningEnv:
+        """The environment of one agent, in which all act together."""
+        return self._env
+
     def observation_space(self, agent: str) -> spaces.Space[Any]:
         """Return the space of an agent's observations."""
         return self.observation_spaces[agent]

@@ -75,6 +75,11 @@ class DramRuntimeParallelEnv(ParallelEnv[str, Observation, int]):  # type: ignor
             agent: spaces.Discrete(len(options)) for agent, options in self._options.items()
         }
 
+    @property
+    def single(self) -> DramRuntimeEnv:
+        """The environment of one agent, in which all act together."""
+        return self._env
+
     def observation_space(self, agent: str) -> spaces.Box:
         """Return the space of an agent's observations."""
         return self.observation_spaces[agent]

@@ -131,7 +131,6 @@ class LogicSynthesisEnv(gym.Env[Any, Any]):
     """
 
     metadata: dict[str, Any] = {"render_modes": list(RENDER_MODES), "render_fps": 2}
-    simulator_version = SIMULATOR_VERSION
     reference_policy = "random-search-100"
     lower_is_better = True
 
@@ -183,6 +182,11 @@ class LogicSynthesisEnv(gym.Env[Any, Any]):
 
     def _actions(self) -> spaces.Space[Any]:
         return LegalDiscrete(self.task.num_actions)
+
+    @property
+    def simulator_version(self) -> str:
+        """Version of the results: the simulator's, and the ABC that runs."""
+        return f"{SIMULATOR_VERSION} (ABC: {self.sessions.identity})"
 
     @property
     def num_instances(self) -> int:

@@ -1,4 +1,4 @@
-"""`chipgym throughput`: what it measures adds up."""
+"""`chipgym throughput soc`: what it measures adds up."""
 
 import json
 import subprocess
@@ -91,18 +91,3 @@ def test_logic_quick_measures_every_part() -> None:
     assert document["modes"]["same_result"]
     assert document["workers"][0]["speed_up"] == 1.0
     assert document["environment"]["cached"]["steps_per_s"] > 0
-
-
-@pytest.mark.slow
-def test_memory_controllers_are_measured_by_trace_and_core() -> None:
-    done = run("dram", "--quick", "--json")
-    assert done.returncode == 0, done.stderr
-    document = json.loads(done.stdout)
-    traces = set(document["simulator"])
-    assert {"stream", "random", "cloud-1", "cloud-2"} <= traces
-    alone = {row["trace"] for row in document["cores"] if row["threads"] == 1}
-    assert alone == traces, "batches are measured on every trace"
-    for row in (*document["simulator"].values(), *document["cores"]):
-        assert row["requests_per_s"] > row["evaluations_per_s"]["median"] > 0
-    for rates in document["environment"].values():
-        assert set(rates) == {"scalar", "vector_2"}
