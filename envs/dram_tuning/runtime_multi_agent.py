@@ -16,7 +16,8 @@ from pettingzoo import AECEnv, ParallelEnv
 from pettingzoo.utils import wrappers
 from pettingzoo.utils.conversions import parallel_to_aec
 
-from chipgym.envs.dram_tuning.runtime_env import RESET_OPTIONS, DramRuntimeEnv
+from chipgym.envs.core.episodes import RESET_OPTIONS
+from chipgym.envs.dram_tuning.runtime_env import DramRuntimeEnv
 from chipgym.envs.dram_tuning.runtime_knobs import RUNTIME_GROUPS, RUNTIME_KNOBS
 from chipgym.simulators.core.errors import InvalidValueError
 

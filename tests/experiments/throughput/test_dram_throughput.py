@@ -26,6 +26,9 @@ def test_every_environment_and_thread_count_is_measured(document: dict[str, dict
     for rates in document["environment"].values():
         assert rates["scalar"]["work"] >= 2
         assert rates["vector_2"]["per_cpu_s"] > 0
-    assert document["cores"][0]["threads"] == 1
+    alone = {row["trace"] for row in document["cores"] if row["threads"] == 1}
+    assert alone == set(document["simulator"])
+    for row in document["cores"]:
+        assert row["requests_per_s"] > row["evaluations_per_s"]["median"] > 0
     assert document["manifest"]["simulator_versions"].keys() == {"dram"}
     assert dram_table(document).row_count >= 12
