@@ -25,7 +25,7 @@ print("observation:", observation.shape, observation.dtype, "  actions:", env.ac
 # ## What the agent sees
 #
 # The circuit is an And-Inverter Graph: two-input ANDs, with inverters on the edges. The observation
-# has its size, its depth, histograms of both, and the recipe so far. `problem` has the graph itself.
+# has its size, its depth, histograms, and the recipe so far. `problem` has the graph itself.
 
 # %%
 for field in env.unwrapped.observation_layout:
@@ -113,8 +113,8 @@ for command, ratio in sorted(outcomes.items(), key=lambda item: item[1]):
 # ## Learning
 #
 # A network that has seen other circuits can know where to begin. MaskablePPO reads the observation;
-# with a reward at every step (`objective="log-adp"`) it learns sooner. Two hundred steps show how it
-# is done, and no more; `chipgym train chipgym/LogicSynthesis-v0` goes on from there.
+# with a reward at every step (`objective="log-adp"`) it learns sooner. Two hundred steps show how
+# it is done, and no more; `chipgym train chipgym/LogicSynthesis-v0` goes on from there.
 
 # %%
 from sb3_contrib import MaskablePPO  # noqa: E402
