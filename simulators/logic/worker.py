@@ -14,7 +14,11 @@ from chipgym.simulators.logic.errors import AbcCrashedError, AbcTimeoutError
 from chipgym.simulators.logic.library import Library
 from chipgym.simulators.logic.locate import AbcExecutable
 from chipgym.simulators.logic.process import AbcDiedError, AbcProcess, OneShotProcess
-from chipgym.simulators.logic.workspace import create_workspace, delete_workspace
+from chipgym.simulators.logic.workspace import (
+    create_workspace,
+    delete_workspace,
+    note_process,
+)
 
 __all__ = ["READ", "Limits", "Worker"]
 
@@ -127,6 +131,8 @@ class Worker:
             held.process = kind(
                 self.executable, held.folder, self.limits.start_s, self.limits.memory_mb
             )
+            if held.process.pid is not None:
+                note_process(held.folder, held.process.pid)
         return held.process
 
     def _forget(self) -> None:
