@@ -86,9 +86,10 @@ class LogicSynthesisEnv(gym.Env[Any, Any]):
 
     ## Episode End
     Terminated after `steps` commands, or by the stop action. `info["metrics"]` then holds the
-    metrics, `info["recipe"]` the commands (`info["design_key"]` too: equal keys, equal results),
-    and `info["abc"]` the ABC behind them. `info["evaluations"]` counts evaluated recipes, 0 before
-    the end and 1 at it; `info["commands"]` counts the commands that were executed.
+    metrics, `info["recipe"]` the commands (`info["design_key"]` too: equal keys, equal results);
+    `info["abc"]` and `info["abc_build"]` say which ABC is behind them, `info["mapper"]` and
+    `info["library"]` how it mapped. `info["evaluations"]` counts evaluated recipes, 0 before the
+    end and 1 at it; `info["commands"]` counts the commands that were executed.
 
     ## Arguments
     * `scenario`: name of a preset (`chipgym info chipgym/LogicSynthesis-v0` lists them) or a
@@ -305,6 +306,8 @@ class LogicSynthesisEnv(gym.Env[Any, Any]):
             info["recipe"] = "; ".join(episode.commands)
             info["design_key"] = info["recipe"]
             info["abc"] = episode.instance.abc
+            info["abc_build"] = episode.instance.build
+            info["mapper"], info["library"] = self.task.mapper, self.task.library.name
         observation = observe(episode, self.observation_layout)
         return observation, float(sum(terms.values())), episode.ended, False, info
 
