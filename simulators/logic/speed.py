@@ -192,7 +192,8 @@ def measure_circuit(
                 [bench.replay(index) for index in steps]
                 for _ in range(min(repetitions, _REPLAY_ROUNDS))
             ]
-            bare, step = [], []
+            bare: list[list[tuple[float, float]]] = []
+            step: list[list[tuple[float, float]]] = []
             begin = time.perf_counter()
             while len(bare) < repetitions or time.perf_counter() - begin < least_s:
                 # A recipe at a time, so that both find the processor's caches warm.
