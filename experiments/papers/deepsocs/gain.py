@@ -23,7 +23,7 @@ from chipgym.experiments.statistics import Interval
 from chipgym.simulators.core.files import write_json
 from chipgym.simulators.soc.simulate import SIMULATOR_VERSION
 
-__all__ = ["CONTENDED", "gain_interval", "measure_gains", "play_streams"]
+__all__ = ["CONTENDED", "gain_interval", "measure_gains", "play_streams", "run"]
 
 FUNCTION = "chipgym.experiments.papers.deepsocs.gain:play_streams"
 CONTENDED = ("six-app-mid", "six-app-high", "wifi-mix", "bursty", "canonical-open", "scaled-cpu")
@@ -33,6 +33,19 @@ PART = 10
 RESAMPLES = 10_000
 BOOTSTRAP_SEED = 7
 Floats = npt.NDArray[np.float64]
+
+
+def run(out: Path, *, quick: bool, workers: int, report: Report) -> dict[str, Any]:
+    """Measure the planner and late binding, which need no training, in all scenarios."""
+    return measure_gains(
+        out,
+        {"rollout-planner": [{}], "late-binding": [{}]},
+        winner="rollout-planner",
+        scenarios=CONTENDED[:1] if quick else tuple(SCENARIOS),
+        streams=2 if quick else 100,
+        workers=workers,
+        report=report,
+    )
 
 
 def play_streams(
