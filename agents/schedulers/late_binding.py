@@ -17,7 +17,7 @@ from chipgym.agents.core.policy import Actions, Masks, Observations
 from chipgym.agents.core.problem import ProblemView
 from chipgym.simulators.core.errors import InvalidValueError
 
-__all__ = ["LateBinding", "planning_views"]
+__all__ = ["SHARE", "LateBinding", "planning_views"]
 
 SHARE = 0.5
 

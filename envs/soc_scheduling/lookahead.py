@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from chipgym.envs.soc_scheduling.stepping import SCHEDULING
 from chipgym.simulators.core.errors import InvalidValueError, SimulationError
 from chipgym.simulators.soc.layout import (
     F_NOW,
@@ -137,10 +138,13 @@ class Lookahead:
         InvalidValueError
             An action is not legal, or a shape is wrong.
         SimulationError
-            The environment has taken a decision since this object was made.
+            The environment has taken a decision since this object was made, or its actions are not
+            those of `chipgym/SocScheduling-v0`.
         """
         self._check()
         batch = self._batch
+        if batch.form != SCHEDULING:
+            raise SimulationError("only chipgym/SocScheduling-v0 answers what-if questions")
         first = np.array(actions, dtype=np.int64, ndmin=1)
         count = len(first)
         wait = batch.num_slots * batch.num_pes

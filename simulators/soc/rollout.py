@@ -49,7 +49,17 @@ from chipgym.simulators.soc.layout import (
 )
 from chipgym.simulators.soc.tasks import task_row
 
-__all__ = ["EARLIEST", "LATE", "NO_ACTION", "WAIT", "forget", "remaining_work", "rollouts"]
+__all__ = [
+    "EARLIEST",
+    "LATE",
+    "NO_ACTION",
+    "WAIT",
+    "commit_estimated",
+    "forget",
+    "remaining_work",
+    "rollouts",
+    "visible_tasks",
+]
 
 # Rules: earliest task first as DS3 has it, and late binding by job priority (`dispatch`).
 EARLIEST, LATE = range(2)
@@ -91,7 +101,7 @@ def forget(ki: Any, kf: Any, si: Any, sf: Any) -> None:
 
 
 @merged
-def _visible(si: Any, num_slots: int, num_pes: int, exec_us: Any, shown: Any) -> int:
+def visible_tasks(si: Any, num_slots: int, num_pes: int, exec_us: Any, shown: Any) -> int:
     """Positions of the ready tasks that an agent is shown, and how many."""
     used = 0
     for i in range(si[S_READY]):
@@ -125,7 +135,7 @@ def _earliest(
 
 
 @merged
-def _commit(
+def commit_estimated(
     ki: Any, kf: Any, si: Any, sf: Any, position: int, pe: int, exec_us: Any, delay_us: Any
 ) -> None:
     """Assign a ready task and close its row of the estimates."""
@@ -170,7 +180,7 @@ def _play(
     while status == DECISION:
         estimate_pass(ki, kf, si, sf, si[S_READY], exec_us, delay_us)
         while True:
-            count = _visible(si, num_slots, pes, exec_us, shown)
+            count = visible_tasks(si, num_slots, pes, exec_us, shown)
             if count == 0:
                 break
             n = min(count, num_slots)
@@ -204,7 +214,7 @@ def _play(
             if action < 0:
                 defer(si, sf)
                 break
-            _commit(ki, kf, si, sf, action // pes, action % pes, exec_us, delay_us)
+            commit_estimated(ki, kf, si, sf, action // pes, action % pes, exec_us, delay_us)
         status = advance(ki, kf, si, sf, apps, gaps, jobs, trace_i, trace_f)
     return decided
 

@@ -180,3 +180,11 @@ def test_wrong_questions_are_refused(actions: list[int], keys):
     env.reset(seed=0)
     with pytest.raises(InvalidValueError):
         env.problem.lookahead.rollout(actions, [True], [0.5], keys)
+
+
+@pytest.mark.parametrize("env_id", ["chipgym/SocTaskMapping-v0", "chipgym/SocTaskOrdering-v0"])
+def test_forms_without_waiting_answer_no_questions(env_id: str):
+    env = gym.make(env_id).unwrapped
+    env.reset(seed=0)
+    with pytest.raises(SimulationError, match="SocScheduling"):
+        env.problem.lookahead.rollout([-1], [True], [0.5], [[0.0]])

@@ -1,4 +1,4 @@
-"""Gains over ETF: zero for ETF itself, paired, repeatable, in the form that figures are drawn from."""
+"""Gains over ETF: zero for ETF itself, paired, repeatable; demonstrations of experts."""
 
 from __future__ import annotations
 
@@ -20,6 +20,13 @@ def test_etf_gains_nothing_over_itself():
     record = play_streams("ETF", {}, "canonical", 0, 3)
     assert record["latency_us"] == pytest.approx(record["etf_latency_us"])
     assert record == play_streams("ETF", {}, "canonical", 0, 3)
+
+
+@pytest.mark.parametrize("scenario", ["six-app-high", "noise-50", "canonical-ten", "pe-failure"])
+def test_the_simulators_late_binding_takes_the_policys_decisions(scenario: str):
+    inside = play_streams("late-binding", {}, scenario, 4, 1)
+    by_policy = play_streams("late-binding", {"share": 0.5}, scenario, 4, 1)
+    assert inside["latency_us"] == pytest.approx(by_policy["latency_us"])
 
 
 def test_the_interval_is_that_of_the_mean_over_streams():
@@ -47,7 +54,9 @@ def test_the_document_holds_every_scenario_and_scheduler(tmp_path):
     assert facts["training_seeds"] == 0
     assert facts["ci95_low_percent"] <= facts["mean_gain_percent"] <= facts["ci95_high_percent"]
     assert facts["mean_gain_percent"] > 0
-    assert document["others"]["ETF"]["scenarios"]["canonical"]["mean_gain_percent"] == 0
+    assert abs(document["others"]["ETF"]["scenarios"]["canonical"]["mean_gain_percent"]) < 1e-9
+    records = json.loads((tmp_path / "records.json").read_text())
+    assert len(records["late-binding"]["six-app-high"][0]["latency_us"]) == 11
     before = {path.name: path.read_bytes() for path in (tmp_path / "raw").iterdir()}
     assert measure_gains(tmp_path, **arguments) == document
     assert before == {path.name: path.read_bytes() for path in (tmp_path / "raw").iterdir()}
