@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from chipgym.envs.soc_scheduling.batch import SocBatch
 from chipgym.envs.soc_scheduling.generator import Instance
+from chipgym.envs.soc_scheduling.lookahead import Lookahead
 from chipgym.envs.soc_scheduling.observation import estimate_row, ready_position, slowdown_of
 from chipgym.envs.soc_scheduling.stepping import MAPPING, ORDERING, SCHEDULING
 from chipgym.simulators.core.numba import kernel
@@ -63,6 +64,8 @@ class SocProblem:
     pe_available_us, slowdown, pe_busy : shape (P,)
         Estimated time until free, highest over present frequency, whether executing.
     upward_rank_us, mean_exec_us : float64, shape (n,)
+    lookahead : Lookahead
+        Answers what-if questions on what is known now, until the environment's next decision.
     instance : Instance
         The whole instance, arrivals to come included: for clairvoyant solvers and tests only.
     """
@@ -88,6 +91,7 @@ class SocProblem:
     pe_busy: Bools
     upward_rank_us: Floats
     mean_exec_us: Floats
+    lookahead: Lookahead
     instance: Instance
 
     def encode(self, slot: int, pe: int) -> int:
@@ -177,5 +181,6 @@ def view_problem(batch: SocBatch, row: int) -> SocProblem:
         pe_busy=per_pe[2] > 0,
         upward_rank_us=tasks[0, :n],
         mean_exec_us=tasks[1, :n],
+        lookahead=Lookahead(batch, row),
         instance=instance,
     )
