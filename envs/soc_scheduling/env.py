@@ -28,6 +28,7 @@ from chipgym.simulators.core.errors import (
     FileFormatError,
     InvalidValueError,
     UnknownNameError,
+    check_range,
 )
 from chipgym.simulators.soc.simulate import SIMULATOR_VERSION
 from chipgym.simulators.soc.workload import Workload
@@ -43,7 +44,7 @@ __all__ = [
 
 SPLITS = ("train", "test")
 RENDER_MODES = ("ansi", "rgb_array")
-RESET_OPTIONS = ("instance", "workload")
+RESET_OPTIONS = ("instance", "workload", "gap_factor")
 
 
 def check_choice(field: str, value: object, known: Sequence[str]) -> None:
@@ -92,9 +93,13 @@ def draw_instance(
         if split != "test":
             raise InvalidValueError("instance", options["instance"], "only with split='test'")
         return generator.test(options["instance"])
+    if "gap_factor" in options:
+        if split != "train":
+            raise InvalidValueError("gap_factor", options["gap_factor"], "only with split='train'")
+        check_range("gap_factor", options["gap_factor"], 0.0, 1000.0)
     if split == "test":
         return generator.test(int(rng.integers(NUM_TEST_INSTANCES)))
-    return generator.sample(rng)
+    return generator.sample(rng, options.get("gap_factor", 1.0))
 
 
 class SocSchedulingEnv(gym.Env[Any, Any]):
@@ -227,7 +232,11 @@ class SocSchedulingEnv(gym.Env[Any, Any]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[npt.NDArray[np.float32], dict[str, Any]]:
-        """Start an episode; `options`: ``instance`` (test split) or ``workload`` (a `Workload`)."""
+        """Start an episode.
+
+        `options` may hold ``instance`` (test split), ``workload`` (a `Workload`), or ``gap_factor``
+        (training split), a factor on the gaps between arrivals, as a curriculum needs it.
+        """
         super().reset(seed=seed)
         instance = draw_instance(self.generator, self.split, self.np_random, options)
         self._batch.load(0, instance)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy.typing as npt
 
 from chipgym.envs.soc_scheduling.batch import SocBatch
 from chipgym.envs.soc_scheduling.generator import Instance
+from chipgym.envs.soc_scheduling.job_graphs import JobGraphs, view_jobs
 from chipgym.envs.soc_scheduling.observation import estimate_row, ready_position, slowdown_of
 from chipgym.envs.soc_scheduling.stepping import MAPPING, ORDERING, SCHEDULING
 from chipgym.simulators.core.numba import kernel
@@ -65,6 +67,8 @@ class SocProblem:
     upward_rank_us, mean_exec_us : float64, shape (n,)
     instance : Instance
         The whole instance, arrivals to come included: for clairvoyant solvers and tests only.
+    si, sf : arrays
+        A copy of the simulator's state, from which `jobs` is built.
     """
 
     form: int
@@ -89,6 +93,14 @@ class SocProblem:
     upward_rank_us: Floats
     mean_exec_us: Floats
     instance: Instance
+    si: Ints
+    sf: Floats
+
+    @cached_property
+    def jobs(self) -> JobGraphs:
+        """The graphs of the jobs in flight, built when first asked for."""
+        instance = self.instance
+        return view_jobs(instance.ki, instance.kf, self.si, self.sf, self.num_ready)
 
     def encode(self, slot: int, pe: int) -> int:
         """Return the action that puts a slot's task on a PE, as far as the form says both."""
@@ -178,4 +190,6 @@ def view_problem(batch: SocBatch, row: int) -> SocProblem:
         upward_rank_us=tasks[0, :n],
         mean_exec_us=tasks[1, :n],
         instance=instance,
+        si=si.copy(),
+        sf=sf.copy(),
     )
