@@ -192,6 +192,11 @@ class JobGraphsView(Protocol):
         ...
 
     @property
+    def height(self) -> IntArray:
+        """Edges of the longest path from each task to the end of its job, shape (N,)."""
+        ...
+
+    @property
     def waiting_us(self) -> FloatArray:
         """Time since the task became ready, shape (N,); 0 before."""
         ...

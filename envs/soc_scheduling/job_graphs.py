@@ -83,6 +83,8 @@ class JobGraphs:
     remaining_us : float64, shape (N,)
         Expected rest of an executing task, time on its PE of an assigned one, mean over the PEs
         that support it of one without a PE; 0 if completed.
+    height : int64, shape (N,)
+        Edges of the longest path from the task to the end of its job.
     mean_exec_us, upward_rank_us : float64, shape (N,)
         Mean execution time over the supporting PEs, and HEFT's upward rank.
     edge_source, edge_target : int64, shape (E,)
@@ -103,6 +105,7 @@ class JobGraphs:
     state: Ints
     pe: Ints
     missing: Ints
+    height: Ints
     waiting_us: Floats
     remaining_us: Floats
     mean_exec_us: Floats
@@ -170,6 +173,7 @@ def _fill_jobs(
             task_ints[2, node] = OUTSTANDING if pe < 0 else COMPLETED
             task_ints[3, node] = pe
             task_ints[4, node] = si[si[MISSING] + task]
+            task_ints[5, node] = 0
             task_floats[0, node] = 0.0
             task_floats[1, node] = kf[ki[MEAN_EXEC] + first + t] if pe < 0 else 0.0
             task_floats[2, node] = kf[ki[MEAN_EXEC] + first + t]
@@ -206,6 +210,15 @@ def _fill_jobs(
             if state >= EXECUTING:
                 started = now - sf[si[TASK_START] + task]
                 job_floats[1, j] = max(job_floats[1, j], started)
+    # Tasks are mostly numbered from the front to the back, so one pass backwards does most of it.
+    changed = True
+    while changed:
+        changed = False
+        for e in range(edge - 1, -1, -1):
+            source, above = edges[0, e], task_ints[5, edges[1, e]] + 1
+            if task_ints[5, source] < above:
+                task_ints[5, source] = above
+                changed = True
 
 
 @kernel
@@ -231,7 +244,7 @@ def view_jobs(ki: Ints, kf: Floats, si: Ints, sf: Floats, num_ready: int) -> Job
     jobs, tasks, edges = (int(count) for count in sizes)
     node_of = np.empty(len(slots) * int(si[S_APP_TASKS]), dtype=np.int64)
     job_ints, job_floats = np.empty((2, jobs), dtype=np.int64), np.empty((2, jobs))
-    task_ints, task_floats = np.empty((5, tasks), dtype=np.int64), np.empty((4, tasks))
+    task_ints, task_floats = np.empty((6, tasks), dtype=np.int64), np.empty((4, tasks))
     ends = np.empty((2, edges), dtype=np.int64)
     _fill_jobs(
         ki, kf, si, sf, slots, jobs, node_of, job_ints, job_floats, task_ints, task_floats, ends
@@ -251,6 +264,7 @@ def view_jobs(ki: Ints, kf: Floats, si: Ints, sf: Floats, num_ready: int) -> Job
         state=task_ints[2],
         pe=task_ints[3],
         missing=task_ints[4],
+        height=task_ints[5],
         waiting_us=task_floats[0],
         remaining_us=task_floats[1],
         mean_exec_us=task_floats[2],

@@ -48,7 +48,8 @@ def test_states_follow_the_schedule(scenario: str):
         assert np.allclose(jobs.upward_rank_us[jobs.ready_node], view.upward_rank_us)
         assert np.allclose(jobs.remaining_us[jobs.ready_node], view.mean_exec_us)
         assert (jobs.remaining_us[jobs.state == COMPLETED] == 0).all()
-        assert (np.diff(jobs.job) > 0).all() and len(jobs.job) <= jobs.max_jobs
+        assert (np.diff(jobs.job) > 0).all()
+        assert len(jobs.job) <= jobs.max_jobs
         assert jobs.num_completed + len(jobs.job) == jobs.job[-1] + 1
         started = np.array(
             [(jobs.state[jobs.task_job == j] >= EXECUTING).any() for j in range(len(jobs.job))]
@@ -80,6 +81,9 @@ def test_edges_are_the_applications():
         open_edges = jobs.state[jobs.edge_source] != COMPLETED
         missing = np.bincount(jobs.edge_target[open_edges], minlength=len(jobs.task))
         assert np.array_equal(missing, jobs.missing)
+        below = np.full(len(jobs.task), -1)
+        np.maximum.at(below, jobs.edge_source, jobs.height[jobs.edge_target])
+        assert np.array_equal(jobs.height, below + 1)
 
 
 def test_a_view_keeps_its_moment():
