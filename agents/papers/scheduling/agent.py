@@ -33,8 +33,15 @@ class Decision(Protocol):
 class SchedulingAgent(Protocol):
     """A network with its view of a decision."""
 
-    algorithm: str
-    network: nn.Module
+    @property
+    def algorithm(self) -> str:
+        """Name of the algorithm that trains it."""
+        ...
+
+    @property
+    def network(self) -> nn.Module:
+        """All that is learnt."""
+        ...
 
     def check(self, problem: JobsView) -> None:
         """Raise `InvalidValueError` where the agent cannot decide this."""

@@ -128,12 +128,14 @@ def play_episodes(
         Factor on the gaps between the arrivals of jobs.
     """
     options = None if gap_factor == 1.0 else {"gap_factor": gap_factor}
-    _, infos = envs.reset(seed=list(seeds), options=options)
+    # Vector environments take a seed for each copy, though Gymnasium's annotation knows one only.
+    any_envs: Any = envs
+    _, infos = any_envs.reset(seed=list(seeds), options=options)
     generators = [np.random.default_rng([*luck, row]) for row in range(envs.num_envs)]
     episodes = [Episode() for _ in range(envs.num_envs)]
     running = np.ones(envs.num_envs, dtype=np.bool_)
     while running.any():
-        rows = np.flatnonzero(running)
+        rows = np.flatnonzero(running).tolist()
         problems = problems_of(envs)
         decisions = [agent.observe(problems[row]) for row in rows]
         with torch.inference_mode():
@@ -149,7 +151,7 @@ def play_episodes(
             episodes[row].rewards.append(float(rewards[row]))
             if terminated[row] or truncated[row]:
                 running[row] = False
-                _finish(episodes[row], infos["final_info"], int(row), bool(terminated[row]))
+                _finish(episodes[row], infos["final_info"], row, bool(terminated[row]))
     return episodes
 
 

@@ -63,7 +63,10 @@ class TrainingResult:
 class Learner(Protocol):
     """Learns from the episodes of one update."""
 
-    agent: SchedulingAgent
+    @property
+    def agent(self) -> SchedulingAgent:
+        """The agent in training."""
+        ...
 
     def seeds(self, update: int, seed: int, num_envs: int) -> list[int]:
         """Return the seeds of the copies' streams of jobs."""

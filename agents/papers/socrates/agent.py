@@ -143,7 +143,7 @@ class SocratesAgent:
             shown[-1] = current
         place = np.full(len(jobs.job), -1)
         place[shown] = np.arange(len(shown))
-        parts = [self._jobs(problem, shown), self._tasks(problem, place)]
+        parts: list[npt.NDArray[Any]] = [self._jobs(problem, shown), self._tasks(problem, place)]
         if self.settings.estimates:
             parts.append(pair_features(problem, self.settings.time_scale_us).ravel())
         valid = np.isfinite(problem.exec_us[0])
