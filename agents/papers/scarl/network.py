@@ -41,6 +41,8 @@ def attend(scores: Tensor, items: Tensor, owner: Tensor, num_sets: int) -> Tenso
 class ScarlNetwork(nn.Module):
     """Scores the PEs for a task, by what attention finds among tasks and PEs.
 
+    The critic, which the published network lacks, does not shape what the scores see.
+
     Parameters
     ----------
     task_features, pe_features : int
@@ -82,4 +84,4 @@ class ScarlNetwork(nn.Module):
         places = attend(self.among_pes(query, pe, pe_owner), pe, pe_owner, batch)
         seen = torch.cat([query, others, places], dim=1)
         scores = self.choose(seen, pe, pe_owner).view(batch, count)
-        return scores, self.critic(seen).squeeze(1)
+        return scores, self.critic(seen.detach()).squeeze(1)

@@ -600,19 +600,41 @@ def test_hyperparameters_are_checked() -> None:
             check_hyperparameters(name, values)
 
 
-LEARNING: dict[str, dict[str, Any]] = {
-    "deepsocs": {},
-    "socrates": {
-        "hidden": (64,),
-        "estimates": True,
-        "learning": {"learning_rate": 5e-3, "entropy": 0.0},
-    },
-    "scarl": {"learning": {"learning_rate": 1e-2, "entropy": 0.0}},
+LEARNING: dict[str, tuple[int, int, dict[str, Any]]] = {
+    "deepsocs": (5, 4000, {}),
+    "socrates": (
+        1,
+        6400,
+        {
+            "hidden": (32,),
+            "estimates": True,
+            "learning": {
+                "num_envs": 16,
+                "learning_rate": 1e-2,
+                "entropy": 0.0,
+                "reward_scale": 1.0,
+            },
+        },
+    ),
+    "scarl": (
+        1,
+        3200,
+        {
+            "width": 16,
+            "learning": {
+                "num_envs": 16,
+                "learning_rate": 1e-2,
+                "entropy": 0.0,
+                "reward_scale": 1.0,
+            },
+        },
+    ),
 }
 
 
 def test_a_short_training_beats_random_decisions(algorithm: str) -> None:
-    jobs, env_id = 2, FORMS[algorithm]
-    result = find_trainer(algorithm)(factory(env_id, num_jobs=jobs), 5000, 0, LEARNING[algorithm])
-    random = mean_cost(make_policy("random"), env_id, jobs)
-    assert mean_cost(result.policy, env_id, jobs) < random - 0.02
+    jobs, steps, values = LEARNING[algorithm]
+    env_id = FORMS[algorithm]
+    result = find_trainer(algorithm)(factory(env_id, num_jobs=jobs), steps, 0, values)
+    random = mean_cost(make_policy("random"), env_id, jobs, 10)
+    assert mean_cost(result.policy, env_id, jobs, 10) < random - 0.02
