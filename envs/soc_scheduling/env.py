@@ -31,7 +31,7 @@ from chipgym.envs.soc_scheduling.metrics import episode_metrics, episode_schedul
 from chipgym.envs.soc_scheduling.presets import DEFAULT_SCENARIO, Scenario
 from chipgym.envs.soc_scheduling.problem import SocProblem, view_problem
 from chipgym.envs.soc_scheduling.reward import OBJECTIVES, PRIMARY_METRICS, TERMS
-from chipgym.simulators.core.errors import InvalidValueError
+from chipgym.simulators.core.errors import InvalidValueError, check_range
 from chipgym.simulators.soc.simulate import SIMULATOR_VERSION
 from chipgym.simulators.soc.workload import Workload
 
@@ -44,6 +44,7 @@ __all__ = [
 ]
 
 ENV_ID = "chipgym/SocScheduling-v0"
+GAP_FACTOR = "gap_factor"
 
 
 def check_task(scenario: str | Scenario, split: str, objective: str | None) -> tuple[Scenario, str]:
@@ -67,14 +68,25 @@ def draw_instance(
     rng: np.random.Generator,
     options: dict[str, Any] | None,
 ) -> Instance:
-    """Choose the next episode's instance; see `episodes.draw_instance`."""
+    """Choose the next episode's instance; see `episodes.draw_instance`.
+
+    The option ``gap_factor`` stretches the gaps between the arrivals of a drawn training instance.
+    """
+    others = dict(options or {})
+    factor = others.pop(GAP_FACTOR, None)
+    if factor is not None:
+        if split != "train" or others:
+            allowed = "only with split='train' and no other option"
+            raise InvalidValueError(GAP_FACTOR, factor, allowed)
+        check_range(GAP_FACTOR, factor, 0.0, 1000.0)
+        return generator.sample(rng, factor)
 
     def build(workload: Any) -> Instance:
         if not isinstance(workload, Workload):
             raise InvalidValueError("workload", type(workload).__name__, "a Workload")
         return generator.build(workload, f"workload-{workload.content_hash}")
 
-    return episodes.draw_instance(generator, split, NUM_TEST_INSTANCES, rng, options, build, ENV_ID)
+    return episodes.draw_instance(generator, split, NUM_TEST_INSTANCES, rng, others, build, ENV_ID)
 
 
 class SocSchedulingEnv(gym.Env[Any, Any]):
@@ -207,7 +219,11 @@ class SocSchedulingEnv(gym.Env[Any, Any]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[npt.NDArray[np.float32], dict[str, Any]]:
-        """Start an episode; `options`: ``instance`` (test split) or ``workload`` (a `Workload`)."""
+        """Start an episode.
+
+        `options` may hold ``instance`` (test split), ``workload`` (a `Workload`), or ``gap_factor``
+        (training split), a factor on the gaps between arrivals, as a curriculum needs it.
+        """
         super().reset(seed=seed)
         instance = draw_instance(self.generator, self.split, self.np_random, options)
         self._batch.load(0, instance)
