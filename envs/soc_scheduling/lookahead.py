@@ -73,7 +73,8 @@ class Lookahead:
         self._check()
         si = self._batch.si[self._row]
         start = int(si[SLOT_JOB])
-        return si[start : start + int(si[S_SLOTS])]
+        numbers: Ints = si[start : start + int(si[S_SLOTS])]
+        return numbers
 
     def _slots(self) -> Ints:
         """Job slots in use, in order of arrival."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -53,7 +54,9 @@ def record(
         Ross, Gordon and Bagnell, AISTATS 2011).
     """
     env = gym.make("chipgym/SocScheduling-v0", scenario=scenario)
-    observations, masks, actions = [], [], []
+    observations: list[Any] = []
+    masks: list[Any] = []
+    actions: list[int] = []
     observation, info = env.reset(seed=seed)
     players = [expert] if learner is None else [expert, learner]
     for player in players:
