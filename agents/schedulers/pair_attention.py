@@ -87,7 +87,7 @@ def _split(observations: Tensor, slots: int, pes: int) -> tuple[Tensor, Tensor, 
     """Blocks of the observations, one row a pair, a task, a PE, a decision."""
     pair, task, pe, system = FEATURES
     sizes = (slots * pes * pair, slots * task, pes * pe, system)
-    parts = torch.split(observations, sizes, dim=1)  # type: ignore[no-untyped-call]
+    parts = torch.split(observations, list(sizes), dim=1)
     return (
         parts[0].reshape(-1, pair),
         parts[1].reshape(-1, task),
