@@ -71,8 +71,7 @@ class SocProblem:
     instance : Instance
         The whole instance, arrivals to come included: for clairvoyant solvers and tests only.
     si, sf : arrays
-        The simulator's state, from which `jobs` is built; like `lookahead` it holds until the
-        environment's next decision.
+        A copy of the simulator's state, from which `jobs` is built.
     """
 
     form: int
@@ -196,6 +195,6 @@ def view_problem(batch: SocBatch, row: int) -> SocProblem:
         mean_exec_us=tasks[1, :n],
         lookahead=Lookahead(batch, row),
         instance=instance,
-        si=si,
-        sf=sf,
+        si=si.copy(),
+        sf=sf.copy(),
     )
