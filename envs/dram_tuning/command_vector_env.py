@@ -16,7 +16,7 @@ from chipgym.envs.dram_tuning.command_generator import CommandGenerator
 from chipgym.envs.dram_tuning.command_presets import DEFAULT_SCENARIO, CommandScenario
 from chipgym.envs.dram_tuning.command_problem import CommandProblem, view_problem
 from chipgym.envs.dram_tuning.command_reward import PRIMARY_METRICS, TERMS
-from chipgym.envs.dram_tuning.rows_vector_env import RowsVectorEnv
+from chipgym.envs.core.rows_vector_env import RowsVectorEnv
 
 __all__ = ["DramCommandVectorEnv"]
 

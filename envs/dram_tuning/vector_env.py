@@ -20,7 +20,7 @@ from chipgym.envs.dram_tuning.env import DramDesignEnv, DramTuningEnv
 from chipgym.envs.dram_tuning.evaluation import Outcome
 from chipgym.envs.dram_tuning.presets import DEFAULT_SCENARIO, Scenario
 from chipgym.envs.dram_tuning.problem import DramProblem
-from chipgym.envs.dram_tuning.rows_vector_env import RowsVectorEnv
+from chipgym.envs.core.rows_vector_env import RowsVectorEnv
 from chipgym.simulators.core.errors import InvalidValueError
 
 __all__ = ["DramDesignVectorEnv", "DramTuningVectorEnv", "DramVectorEnv"]
