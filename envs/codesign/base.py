@@ -21,8 +21,8 @@ from chipgym.envs.codesign.presets import DEFAULT_SCENARIO, Scenario, find_scena
 from chipgym.envs.codesign.problem import CoDesignProblem
 from chipgym.envs.codesign.reward import Spec
 from chipgym.envs.core.fields import ObservationLayout
-from chipgym.simulators.core.errors import FileFormatError, InvalidValueError, UnknownNameError
 from chipgym.simulators.accelerator.simulate import SIMULATOR_VERSION
+from chipgym.simulators.core.errors import FileFormatError, InvalidValueError, UnknownNameError
 
 __all__ = ["RESET_OPTIONS", "CoDesignBase", "Info", "check_choice", "check_masked"]
 

@@ -167,8 +167,7 @@ class DesignSpace:
         """Return the architecture for each task."""
         parts = self.split(design)
         return tuple(
-            space.architecture(part)
-            for space, part in zip(self.architectures, parts, strict=False)
+            space.architecture(part) for space, part in zip(self.architectures, parts, strict=False)
         )
 
     def networks(self, architectures: Sequence[Architecture]) -> tuple[Network, ...]:

@@ -114,9 +114,7 @@ class Outcome:
         return {name: accuracy.label for name, accuracy in self.accuracies.items()}
 
 
-def evaluate_batch(
-    space: DesignSpace, tasks: Sequence[tuple[Instance, Design]]
-) -> list[Outcome]:
+def evaluate_batch(space: DesignSpace, tasks: Sequence[tuple[Instance, Design]]) -> list[Outcome]:
     """Map, schedule and cost designs, each for its instance's specification; nothing is trained."""
     reasons = [space.reason(design) for _, design in tasks]
     # One call takes one latency limit and one constant set.
@@ -147,9 +145,7 @@ def train(space: DesignSpace, provider: AccuracyProvider, outcome: Outcome) -> O
     """Return the outcome with the accuracies of its networks, or with the failure recorded."""
     accuracies: dict[str, Accuracy] = {}
     try:
-        for task, architecture in zip(
-            space.tasks, space.networks_of(outcome.design), strict=True
-        ):
+        for task, architecture in zip(space.tasks, space.networks_of(outcome.design), strict=True):
             accuracies[task.name] = provider.accuracy(task, architecture)
     except TrainingError as error:
         return replace(outcome, failure=str(error))

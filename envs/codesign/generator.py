@@ -111,7 +111,9 @@ class InstanceGenerator:
             raise InvalidValueError("instance", number, f">= 0 and <= {self.num_instances - 1}")
         if not self.drawn:
             return self._instance("fixed", self.spec)
-        return self._instance(f"test-{number}", self._draw(np.random.default_rng([TEST_TAG, int(number)])))
+        return self._instance(
+            f"test-{number}", self._draw(np.random.default_rng([TEST_TAG, int(number)]))
+        )
 
     def _instance(self, name: str, spec: Spec) -> Instance:
         scenario = self.scenario

@@ -76,8 +76,7 @@ class HardwareSpace:
             empty = pes == self.budget.pes
             feeds = bandwidth >= self.bandwidth[0]
             return tuple(
-                not (last and empty) if count == 0 else feeds and count <= pes
-                for count in self.pes
+                not (last and empty) if count == 0 else feeds and count <= pes for count in self.pes
             )
         if not self.pes[prefix[-1]]:
             return (True, *(False for _ in self.bandwidth[1:]))
@@ -105,9 +104,7 @@ class HardwareSpace:
     def part(self, flow: int, pes: int, bandwidth: int) -> SubAccelerator:
         """Return a sub-accelerator of three choices."""
         name = tuple(DATAFLOWS)[flow]
-        return SubAccelerator(
-            dataflow=name, pes=self.pes[pes], bandwidth=self.bandwidth[bandwidth]
-        )
+        return SubAccelerator(dataflow=name, pes=self.pes[pes], bandwidth=self.bandwidth[bandwidth])
 
     def chip(self, choices: Choices) -> Chip:
         """Return the chip of complete choices."""
@@ -127,9 +124,7 @@ _ALL = (
         tuple(range(4, 33, 4)),
         Budget(pes=1024, bandwidth=32),
     ),
-    HardwareSpace(
-        "nasaic", 2, (0, *range(64, 4097, 32)), tuple(range(8, 65, 8)), NASAIC_BUDGET
-    ),
+    HardwareSpace("nasaic", 2, (0, *range(64, 4097, 32)), tuple(range(8, 65, 8)), NASAIC_BUDGET),
     HardwareSpace(
         "nasaic-single", 1, (0, *range(64, 4097, 32)), tuple(range(8, 65, 8)), NASAIC_BUDGET
     ),

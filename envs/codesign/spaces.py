@@ -210,9 +210,7 @@ class ResNet9Space(ArchitectureSpace):
 
     def values(self, choices: Choices) -> tuple[int, ...]:
         """Return stem filters, then filters and residual convolutions of each block."""
-        return tuple(
-            int(token.options[i]) for token, i in zip(self.tokens, choices, strict=True)
-        )
+        return tuple(int(token.options[i]) for token, i in zip(self.tokens, choices, strict=True))
 
     def widen(self, choices: Choices) -> Choices:
         """Return the network with more filters in the stem and in every block."""

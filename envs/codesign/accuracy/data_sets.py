@@ -76,7 +76,7 @@ SPLIT_SEED = 20200210
 def _split(images: Array, labels: Array, held_out: float) -> Images:
     """Keep a fixed random part for testing."""
     order = np.random.default_rng(SPLIT_SEED).permutation(len(images))
-    count = int(round(held_out * len(images)))
+    count = round(held_out * len(images))
     test, train = order[:count], order[count:]
     return Images(images[train], labels[train], images[test], labels[test])
 

@@ -33,7 +33,7 @@ def read_nasbench(path: str | os.PathLike[str], column: str) -> dict[str, float]
         The file is missing, empty, or broken; the line is named.
     """
     try:
-        with open(path, newline="", encoding="utf-8") as stream:
+        with Path(path).open(newline="", encoding="utf-8") as stream:
             reader = csv.DictReader(stream)
             names = list(reader.fieldnames or ())
             cells = [name for name in CELL_COLUMNS if name in names]

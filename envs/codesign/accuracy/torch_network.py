@@ -51,7 +51,9 @@ def _module(layer: Any, shape: layers.Shape, last: bool) -> nn.Module | None:
     if isinstance(layer, layers.TransposedConv):
         return _trained(_transposed(shape[0], layer), layer.filters)
     if isinstance(layer, layers.Linear) and not layer.per_position:
-        return nn.Sequential(nn.Flatten(), nn.Linear(shape[0] * shape[1] * shape[2], layer.features))
+        return nn.Sequential(
+            nn.Flatten(), nn.Linear(shape[0] * shape[1] * shape[2], layer.features)
+        )
     if isinstance(layer, layers.Pool):
         return nn.MaxPool2d(layer.kernel, layer.stride, layer.padding, ceil_mode=layer.ceil_mode)
     if isinstance(layer, layers.GlobalPool):

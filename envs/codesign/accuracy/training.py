@@ -93,7 +93,10 @@ def _fit(
 def _augment(batch: torch.Tensor, recipe: Recipe, rng: np.random.Generator) -> torch.Tensor:
     if recipe.shift:
         moves = rng.integers(-recipe.shift, recipe.shift + 1, size=(len(batch), 2))
-        rolled = [torch.roll(image, tuple(move), (1, 2)) for image, move in zip(batch, moves.tolist(), strict=True)]
+        rolled = [
+            torch.roll(image, tuple(move), (1, 2))
+            for image, move in zip(batch, moves.tolist(), strict=True)
+        ]
         batch = torch.stack(rolled)
     return _noisy(batch, recipe, rng)
 

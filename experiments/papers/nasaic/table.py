@@ -1,7 +1,7 @@
 """Measure the accuracies of a search space by training its networks, and write them as a table.
 
-``python -m chipgym.experiments.papers.nasaic.table --space resnet9-digits --data-set digits`` trains
-a sample of the space, an architecture a task. The results of finished tasks stay in the working
+``python -m chipgym.experiments.papers.nasaic.table --space resnet9-digits --data-set digits``
+trains a sample of the space, an architecture a task. The results of finished tasks stay in the working
 folder, so an interrupted measurement goes on where it stopped.
 """
 
@@ -134,9 +134,7 @@ def measure(
     )
     if recipe is not None:
         command += f" --recipe {recipe}"
-    table = MeasuredTable(
-        data_set, space, command, chosen.document(), tuple(range(seeds)), rows
-    )
+    table = MeasuredTable(data_set, space, command, chosen.document(), tuple(range(seeds)), rows)
     return table, failures
 
 
