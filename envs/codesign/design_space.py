@@ -197,7 +197,7 @@ class DesignSpace:
 
     def space(self) -> FeasibleMultiDiscrete:
         """Return the space of designs; plain samples keep to the budgets."""
-        space = FeasibleMultiDiscrete(self.num_options)
+        space: FeasibleMultiDiscrete = FeasibleMultiDiscrete(list(self.num_options))
         space.feasible = self._feasible
         return space
 

@@ -8,9 +8,9 @@ import numpy as np
 
 from chipgym.envs.codesign.accuracy.data_sets import data_set_named
 from chipgym.envs.codesign.design_space import DesignSpace, Parts
-from chipgym.envs.codesign.hardware import TOKENS_PER_UNIT, HardwareSpace
+from chipgym.envs.codesign.hardware import FLOWS, TOKENS_PER_UNIT, HardwareSpace
 from chipgym.envs.codesign.spaces import Architecture, Choices
-from chipgym.simulators.accelerator.design import DATAFLOWS, Chip
+from chipgym.simulators.accelerator.design import Chip
 from chipgym.simulators.accelerator.layer import Shape
 from chipgym.simulators.accelerator.options import AcceleratorOptions
 from chipgym.simulators.accelerator.simulate import evaluate_layers
@@ -58,7 +58,7 @@ def _units(space: HardwareSpace, part: Choices) -> tuple[tuple[Triple, ...], tup
     else:
         fitting = [count for count in space.pes[1:] if count <= pes_left]
         sizes = {fitting[place] for place in (0, len(fitting) // 2, -1)} if fitting else set()
-    flows = begun[:1] or range(len(DATAFLOWS))
+    flows = begun[:1] or range(len(FLOWS))
     if len(begun) > 1 and not space.pes[begun[1]]:
         # A unit that is left out says nothing about the next.
         return tuple(decided), _units(space, (*part, 0))[1]
@@ -73,8 +73,7 @@ def _estimate(
     units: int,
     technology: str,
 ) -> Costs:
-    names = tuple(DATAFLOWS)
-    rows = Chip.of(*((names[f], p, b) for f, p, b in (*decided, *possible)))
+    rows = Chip.of(*((FLOWS[f], p, b) for f, p, b in (*decided, *possible)))
     workload = lower_workload([a.network(shape, classes) for a, shape, classes in networks], True)
     options = AcceleratorOptions(technology=technology)
     costs = evaluate_layers(workload.layers, rows.sub_accelerators, options)

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import get_args
 
 from chipgym.envs.codesign.spaces import Choices, Token
 from chipgym.simulators.accelerator.design import (
-    DATAFLOWS,
     NASAIC_BUDGET,
     Budget,
     Chip,
+    Dataflow,
     SubAccelerator,
 )
 
-__all__ = ["HARDWARE", "TOKENS_PER_UNIT", "HardwareSpace"]
+__all__ = ["FLOWS", "HARDWARE", "TOKENS_PER_UNIT", "HardwareSpace"]
 
 TOKENS_PER_UNIT = 3
+
+FLOWS = tuple(get_args(Dataflow))
+"""Dataflows in the order of their numbers."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ class HardwareSpace:
         for unit in range(1, self.units + 1):
             where = f"of sub-accelerator {unit}"
             tokens += [
-                Token(f"dataflow{unit}", tuple(DATAFLOWS), f"Dataflow {where}"),
+                Token(f"dataflow{unit}", FLOWS, f"Dataflow {where}"),
                 Token(f"pes{unit}", self.pes, f"PEs {where}; 0 leaves it out"),
                 Token(f"bandwidth{unit}", self.bandwidth, f"Bandwidth {where}, bytes a cycle"),
             ]
@@ -70,7 +74,7 @@ class HardwareSpace:
         place = len(prefix) % TOKENS_PER_UNIT
         pes, bandwidth = self.left(prefix)
         if place == 0:
-            return (True,) * len(DATAFLOWS)
+            return (True,) * len(FLOWS)
         if place == 1:
             last = len(prefix) // TOKENS_PER_UNIT == self.units - 1
             empty = pes == self.budget.pes
@@ -103,7 +107,7 @@ class HardwareSpace:
 
     def part(self, flow: int, pes: int, bandwidth: int) -> SubAccelerator:
         """Return a sub-accelerator of three choices."""
-        name = tuple(DATAFLOWS)[flow]
+        name = FLOWS[flow]
         return SubAccelerator(dataflow=name, pes=self.pes[pes], bandwidth=self.bandwidth[bandwidth])
 
     def chip(self, choices: Choices) -> Chip:

@@ -109,9 +109,9 @@ def _draw_schedule(
 
 def pareto_front(points: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
     """Return which points [n, 2] no other is as low as in both columns and lower in one."""
-    lower = (points[None] <= points[:, None]).all(axis=2)
-    strictly = (points[None] < points[:, None]).any(axis=2)
-    return np.asarray(~(lower & strictly).any(axis=1))
+    lower = np.all(points[None] <= points[:, None], axis=2)
+    strictly = np.any(points[None] < points[:, None], axis=2)
+    return np.asarray(~np.any(lower & strictly, axis=1))
 
 
 def _draw_pareto(axes: Any, instance: Instance, history: Sequence[Outcome]) -> None:

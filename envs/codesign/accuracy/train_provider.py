@@ -129,8 +129,8 @@ class TrainProvider:
         path = None if self.cache is None else self.cache / f"{key}.json"
         if path is None or not path.is_file():
             return None
-        entry = read_json(path)
+        entry: Any = read_json(path)
         answered = isinstance(entry, dict) and ("accuracy" in entry) != ("failure" in entry)
         if not answered or any(entry.get(name) != value for name, value in question.items()):
             raise FileFormatError(path, "not a result of this training; remove the file")
-        return entry
+        return dict(entry)

@@ -27,7 +27,7 @@ def _alone(seed: int) -> Iterator[None]:
     """Seed PyTorch and use one thread; leave its global state as it was."""
     threads = torch.get_num_threads()
     with torch.random.fork_rng(devices=[]):
-        torch.random.default_generator.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)
         torch.set_num_threads(1)
         try:
             yield
@@ -72,7 +72,7 @@ def _fit(
     for _ in range(recipe.epochs):
         order = torch.from_numpy(rng.permutation(count))
         total = 0.0
-        for chosen in order.split(recipe.batch):
+        for chosen in torch.split(order, recipe.batch):
             # Batch norm has nothing to normalise with in a batch of one.
             if len(chosen) < 2:
                 continue
@@ -116,7 +116,9 @@ def _score(model: nn.Module, images: Images, recipe: Recipe, segmentation: bool)
     model.eval()
     hits = union = 0
     with torch.no_grad():
-        for part, truth in zip(inputs.split(TEST_BATCH), labels.split(TEST_BATCH), strict=True):
+        for part, truth in zip(
+            *(torch.split(a, TEST_BATCH) for a in (inputs, labels)), strict=True
+        ):
             found = model(part).argmax(dim=1)
             if segmentation:
                 hits += int(((found == 1) & (truth == 1)).sum())
