@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import gymnasium as gym
@@ -189,6 +190,8 @@ class CoDesignRefineEnv(CoDesignBase):
             outcome = known
         elif wanted and session.afford(self._networks(outcome)):
             outcome = self._train(outcome)
+        elif wanted:
+            outcome = replace(outcome, failure=f"the budget of {session.budget} trainings is spent")
         terms = session.add(outcome, outcome.trained or not wanted)
         terminated = session.spent
         truncated = not terminated and session.steps_left <= 0

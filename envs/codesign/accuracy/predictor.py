@@ -13,7 +13,7 @@ from chipgym.simulators.accelerator.layer import Shape
 __all__ = ["Predictor", "features"]
 
 FOLDS = 5
-RIDGE = 1e-2
+RIDGE = 1.0
 Floats = npt.NDArray[np.float64]
 
 

@@ -121,7 +121,8 @@ def test_a_design_over_the_budget_is_not_costed() -> None:
 
 @pytest.mark.parametrize("env_id", [DESIGN, WHOLE, REFINE])
 def test_a_training_that_fails_is_recorded(env_id: str) -> None:
-    env = _make(env_id, spec=EASY, accuracy=Asked(fails=True))
+    more = {"trainings": 1000} if env_id == REFINE else {}
+    env = _make(env_id, spec=EASY, accuracy=Asked(fails=True), **more)
     if env_id == WHOLE:
         env.reset(seed=0)
         reward, info = env.step(env.action_space.sample())[1::3]
@@ -172,6 +173,7 @@ def test_refinement_pays_for_each_network_once() -> None:
     assert terminated
     assert not truncated
     assert reward == 0
+    assert "budget of 3" in info["training_failure"]
     assert info["trainings"] == 3
     assert len(provider.asked) > start
 
