@@ -117,7 +117,7 @@ _ALL = (
     ),
     Scenario(
         "w1-paper",
-        "W1 with NASAIC's specs as cited second-hand, not checked against the paper",
+        "W1 with NASAIC's specs as recalled, not checked against the paper",
         _tasks(_CIFAR, _NUCLEI),
         "nasaic",
         technology="maestro-2019",
@@ -125,7 +125,7 @@ _ALL = (
     ),
     Scenario(
         "w2-paper",
-        "W2 with NASAIC's specs as cited second-hand, not checked against the paper",
+        "W2 with NASAIC's specs as recalled, not checked against the paper",
         _tasks(_CIFAR, _STL),
         "nasaic",
         technology="maestro-2019",
@@ -133,7 +133,7 @@ _ALL = (
     ),
     Scenario(
         "w3-paper",
-        "W3 with NASAIC's specs as cited second-hand, not checked against the paper",
+        "W3 with NASAIC's specs as recalled, not checked against the paper",
         _tasks(("cifar10a", *_CIFAR[1:]), ("cifar10b", *_CIFAR[1:])),
         "nasaic",
         technology="maestro-2019",

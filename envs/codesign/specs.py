@@ -40,7 +40,7 @@ PAPER_LIMITS = {
     "w2-paper": (1e6, 3.5e9, 4e9),
     "w3-paper": (4e5, 1e9, 4e9),
 }
-"""Cycles, nJ and um^2 of Yang et al. (DAC 2020) as cited second-hand; not checked against the
+"""Cycles, nJ and um^2 of Yang et al. (DAC 2020) as recalled, not checked against the
 paper. They are on the scale of the constant set ``maestro-2019``."""
 
 Floats = npt.NDArray[np.float64]
@@ -66,7 +66,7 @@ def derive_spec(
     document: dict[str, Any] = {"samples": samples, "chips": chips, "seed": seed}
     if scenario.name in PAPER_LIMITS:
         limits = np.array(PAPER_LIMITS[scenario.name])
-        document["source"] = "Yang et al., DAC 2020, second-hand"
+        document["source"] = "Yang et al., DAC 2020, as recalled, not checked against the paper"
     else:
         candidates = np.quantile(random, QUANTILES, axis=0)
         shares = [(random <= limit).all(axis=1).mean() for limit in candidates]

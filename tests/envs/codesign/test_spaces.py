@@ -93,7 +93,7 @@ def test_wider_and_deeper_networks_have_more_work() -> None:
         assert space.deepen(space.largest) == space.largest
 
 
-def test_the_best_published_resnet9_is_in_the_space() -> None:
+def test_values_and_keys_of_an_architecture() -> None:
     values = (32, 128, 2, 256, 2, 256, 2)
     space = SPACES["resnet9-cifar"]
     choices = tuple(
