@@ -96,8 +96,12 @@ def test_golden_trajectory(env_id: str, kwargs: dict[str, Any]) -> None:
 def test_official_checkers_without_any_help(env_id: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        gymnasium_check(gym.make(env_id, render_mode="ansi").unwrapped)
         sb3_check(gym.make(env_id).unwrapped)
+        # Gymnasium's takes an action that it drew in another state, where it need not be legal.
+        if env_id == WHOLE:
+            gymnasium_check(gym.make(env_id, render_mode="ansi").unwrapped)
+        else:
+            testing.check_gymnasium(env_id)
 
 
 @pytest.mark.parametrize(
