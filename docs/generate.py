@@ -1,4 +1,4 @@
-"""Pages that are made from the code: the environments' and the tutorial.
+"""Pages that are made from the code: the environments', the tutorials and the studies.
 
 MkDocs loads this file as a hook. ``python docs/generate.py`` prints the pages.
 """
@@ -19,7 +19,13 @@ from chipgym.envs.core.fields import Column, Field
 from chipgym.experiments.papers.core.registry import STUDIES
 
 ROOT = Path(__file__).parent.parent
-TUTORIAL = ROOT / "examples" / "soc_scheduling_tutorial.py"
+
+# Page of each tutorial, and its script in examples/.
+TUTORIALS = {
+    "tutorial-soc.md": "soc_scheduling_tutorial.py",
+    "tutorial-dram.md": "dram_tuning_tutorial.py",
+    "tutorial-logic.md": "logic_synthesis_tutorial.py",
+}
 
 # Where the scenarios of an environment's family are, and which of their fields the table shows.
 PRESETS = {
@@ -62,7 +68,8 @@ def pages() -> Iterator[tuple[str, str]]:
     yield "environments/index.md", index_page(ids)
     for env_id in ids:
         yield f"environments/{page_name(env_id)}.md", environment_page(env_id)
-    yield "tutorial.md", tutorial_page(TUTORIAL)
+    for page, script in TUTORIALS.items():
+        yield page, tutorial_page(ROOT / "examples" / script)
     yield from paper_pages()
 
 
@@ -224,5 +231,5 @@ def tutorial_page(path: Path) -> str:
 
 
 if __name__ == "__main__":
-    for page, content in pages():
-        print(f"=== {page} ===\n{content}")
+    for path, content in pages():
+        print(f"=== {path} ===\n{content}")

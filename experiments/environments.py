@@ -23,6 +23,7 @@ __all__ = [
     "probe",
     "scenarios",
     "vector_wrapper_class",
+    "with_instances",
     "wrapper_class",
 ]
 
@@ -171,6 +172,16 @@ def probe(task: TaskSpec) -> EnvFacts:
         )
     finally:
         env.close()
+
+
+def with_instances(task: TaskSpec, asked: int | None, usual: int) -> TaskSpec:
+    """Return a task with the instances asked for; by default the usual number, or all if fewer."""
+    if asked is None:
+        env = make_env(task)
+        count = getattr(env.unwrapped, "num_instances", None)
+        env.close()
+        asked = usual if count is None else min(usual, int(count))
+    return task.model_copy(update={"instances": asked})
 
 
 def instance_hash(env: gymnasium.Env[Any, Any]) -> str:

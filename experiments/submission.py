@@ -91,6 +91,7 @@ def _head(
     summary = next(a for a in summarise(run).agents if a.name == spec.name)
     results = [result for result in run.results if result.agent == spec.name]
     kind: Literal["heuristic", "learned"] = "heuristic" if spec.algorithm is None else "learned"
+    facts = {task.label: probe(task) for task in run.suite.tasks}
     tasks = [
         {
             "label": task.label,
@@ -101,7 +102,8 @@ def _head(
             "parallel_kwargs": task.parallel_kwargs,
             "wrapper": task.wrapper,
             "instances": list(task.instance_indexes),
-            "simulator_version": probe(task).simulator_version,
+            "simulator_version": facts[task.label].simulator_version,
+            "content": facts[task.label].content,
         }
         for task in run.suite.tasks
     ]

@@ -15,6 +15,7 @@ from gymnasium.vector import AutoresetMode
 
 from chipgym.agents.core.hyperparameters import algorithms, load_hyperparameters
 from chipgym.agents.multi_agent.arguments import ALGORITHMS as MULTI_AGENT
+from chipgym.agents.papers.scheduling.names import ALGORITHMS as SCHEDULERS
 from chipgym.experiments.environments import (
     make_env,
     probe,
@@ -80,6 +81,8 @@ def check_algorithm(name: str, hyperparameters: Mapping[str, Any] | None = None)
             load_hyperparameters(name, entry=entry)
         if name in MULTI_AGENT:
             from chipgym.agents.multi_agent.arguments import check_hyperparameters
+        elif name in SCHEDULERS:
+            from chipgym.agents.papers.scheduling.names import check_hyperparameters
         else:  # PyTorch is loaded for this, which is why it is not done always
             from chipgym.agents.sb3.arguments import check_hyperparameters
         check_hyperparameters(name, values)
@@ -195,6 +198,10 @@ def load_trained(folder: Path) -> Any:
         from chipgym.agents.multi_agent.policy import load_multi_agent_policy
 
         return load_multi_agent_policy(folder / POLICY)
+    if algorithm in SCHEDULERS:
+        from chipgym.agents.papers.scheduling.policy import load_scheduler
+
+        return load_scheduler(folder / POLICY)
     from chipgym.agents.sb3.policy import load_policy
 
     return load_policy(folder / POLICY)
@@ -267,6 +274,10 @@ def _trainer(algorithm: str, task: TaskSpec) -> Callable[..., Any]:
 
     if ":" in algorithm:
         return partial(import_attribute("algorithm", algorithm), make_envs)
+    if algorithm in SCHEDULERS:
+        from chipgym.agents.papers.scheduling.names import find_trainer
+
+        return partial(find_trainer(algorithm), make_envs)
     from chipgym.agents.sb3.train import train_agent
 
     return partial(train_agent, algorithm, make_envs)

@@ -51,8 +51,11 @@ def _dram_feasibility(base: Any, record: EpisodeRecord) -> Iterable[str]:
     """Check the commands of a memory controller with rules written apart from the simulator."""
     from chipgym.leaderboards.dram_timing import check_commands
 
+    if not record.metrics.get("feasible", 1.0):
+        yield "infeasible design: it breaks a rule between knobs, or loses the data"
+        return
     workload, result = base.replay()
-    required = getattr(getattr(base, "scenario", None), "refresh_required", True)
+    required = getattr(base.scenario, "refresh_required", True)
     for violation in check_commands(
         workload.memory.device,
         result.trace,
@@ -63,9 +66,26 @@ def _dram_feasibility(base: Any, record: EpisodeRecord) -> Iterable[str]:
         yield f"infeasible commands: {violation}"
 
 
+def _logic_feasibility(base: Any, record: EpisodeRecord) -> Iterable[str]:
+    """Compare a synthesised circuit with its source, and count its nodes and levels anew."""
+    from chipgym.leaderboards.circuit_equivalence import check_circuit
+
+    episode = base.episode
+    with base.sessions.session() as session:
+        for violation in check_circuit(
+            episode.instance.circuit.body,
+            episode.point.state.body,
+            record.metrics.get("nodes"),
+            record.metrics.get("levels"),
+            session,
+        ):
+            yield f"wrong circuit: {violation}"
+
+
 CHECKERS: dict[str, Feasibility] = {
     "chipgym/Soc": _soc_feasibility,
     "chipgym/Dram": _dram_feasibility,
+    "chipgym/Logic": _logic_feasibility,
 }
 """Independent checkers by the prefix of the environments' ids."""
 
@@ -93,7 +113,9 @@ def replay(env: Any, record: EpisodeRecord, metric: str, feasibility: Feasibilit
     _compare_metrics(record, info["metrics"])
     if hasattr(base, "schedule"):
         _compare_schedules(record.schedule, base.schedule())
-    for violation in () if feasibility is None else feasibility(base, record):
+    # A PettingZoo form may stand over the environment of one agent, which knows the episode.
+    single = getattr(base, "single", base)
+    for violation in () if feasibility is None else feasibility(single, record):
         raise RejectionError(violation)
     return float(info["metrics"][metric])
 
@@ -122,7 +144,8 @@ def _compare_metrics(record: EpisodeRecord, replayed: dict[str, Any]) -> None:
 
 def _is_exact(name: str) -> bool:
     """Whether a metric is a time; whole counts cannot be off by less than the tolerance anyway."""
-    return name.endswith(("_us", "_ns")) and not any(unit in name for unit in ("_j_", "_pj_"))
+    times = ("_us", "_ns", "_ps")
+    return name.endswith(times) and not any(unit in name for unit in ("_j_", "_pj_"))
 
 
 def _compare_schedules(stated: Any, replayed: Any) -> None:

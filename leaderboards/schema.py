@@ -87,7 +87,15 @@ class EpisodeRecord(Description):
 
 
 class SubmittedTask(Description):
-    """A task as a submission names it."""
+    """A task as a submission names it.
+
+    Attributes
+    ----------
+    simulator_version : str
+        Version of the results: the simulator's, and that of a tool behind it.
+    content : str
+        Hash of the instances where `kwargs` has arguments, which may name files; else empty.
+    """
 
     label: Label
     env: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[\w./-]+-v\d+$")]
@@ -99,6 +107,7 @@ class SubmittedTask(Description):
     wrapper: Text | None = None
     instances: Annotated[tuple[Index, ...], Field(min_length=1, max_length=10_000)]
     simulator_version: Text
+    content: Text = ""
 
 
 class Claims(Description):

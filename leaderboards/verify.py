@@ -1,4 +1,4 @@
-"""Verification of a submission: replay every action, check every schedule, recompute every number.
+"""Verification of a submission: replay every action, check what came out, recompute every number.
 
 Decisions, counts and times must be equal exactly; energies, returns and scores within 1e-9
 relative, so that another processor verifies too. Run as a program it verifies in a fresh process:
@@ -39,6 +39,7 @@ from chipgym.simulators.core.errors import ChipGymError, InvalidValueError, Simu
 
 __all__ = ["verify_in_fresh_process", "verify_submission"]
 
+MADE_WITH = ("simulator_version", "content")
 MAX_REASONS = 20
 VERIFY_TIMEOUT_S = 24 * 3600
 
@@ -144,8 +145,7 @@ def _check_tasks(submission: Submission, suite_path: str | None) -> None:
         for task in suite.tasks
     }
     given = {
-        task.label: task.model_dump(exclude={"label", "simulator_version"})
-        for task in submission.tasks
+        task.label: task.model_dump(exclude={"label", *MADE_WITH}) for task in submission.tasks
     }
     if given != wanted or len(submission.tasks) != len(wanted):
         raise RejectionError(f"the tasks are not those of suite {suite.name!r}")
@@ -202,13 +202,18 @@ def _verify_task(
     from chipgym.experiments.suite import TaskSpec
 
     spec = TaskSpec.parse(
-        task.model_dump(mode="json", exclude={"label", "simulator_version"}) | {"name": task.label}
+        task.model_dump(mode="json", exclude={"label", *MADE_WITH}) | {"name": task.label}
     )
     facts = probe(spec)
     if facts.simulator_version != task.simulator_version:
         raise RejectionError(
             f"made with simulator version {task.simulator_version}, installed is "
             f"{facts.simulator_version}; run it again and submit anew"
+        )
+    if facts.content != task.content:
+        raise RejectionError(
+            f"made on instances {task.content or '(unnamed)'}, here they are "
+            f"{facts.content or '(unnamed)'}: files that the arguments name differ"
         )
     references = stored_references(spec, facts.simulator_version)
     if references is None:

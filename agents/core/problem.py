@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["BoolArray", "FloatArray", "IntArray", "ProblemView"]
+__all__ = ["BoolArray", "FloatArray", "IntArray", "JobGraphsView", "JobsView", "ProblemView"]
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
@@ -122,4 +122,120 @@ class ProblemView(Protocol):
 
     def encode(self, slot: int, pe: int) -> int:
         """Return the action that assigns ready task `slot` to `pe`, as far as it can say both."""
+        ...
+
+
+class JobGraphsView(Protocol):
+    """J jobs in flight in the order of their arrival, as one graph of N tasks and E edges.
+
+    Times are µs. The arrays are read, never written.
+    """
+
+    @property
+    def max_jobs(self) -> int:
+        """Most jobs in flight that the environment admits."""
+        ...
+
+    @property
+    def max_tasks(self) -> int:
+        """Tasks of the largest application."""
+        ...
+
+    @property
+    def num_completed(self) -> int:
+        """Jobs completed so far."""
+        ...
+
+    @property
+    def job(self) -> IntArray:
+        """Job numbers, shape (J,)."""
+        ...
+
+    @property
+    def job_app(self) -> IntArray:
+        """Application of each job, shape (J,)."""
+        ...
+
+    @property
+    def job_age_us(self) -> FloatArray:
+        """Time since the arrival, shape (J,)."""
+        ...
+
+    @property
+    def job_started_us(self) -> FloatArray:
+        """Time since the job's first task began, shape (J,); -1: none has."""
+        ...
+
+    @property
+    def task_job(self) -> IntArray:
+        """Position in `job` of each task's job, shape (N,)."""
+        ...
+
+    @property
+    def task(self) -> IntArray:
+        """Task number within the application, shape (N,)."""
+        ...
+
+    @property
+    def state(self) -> IntArray:
+        """0 outstanding, 1 ready, 2 assigned, 3 executing, 4 completed; shape (N,)."""
+        ...
+
+    @property
+    def pe(self) -> IntArray:
+        """Processing element of each task, shape (N,); -1: none yet."""
+        ...
+
+    @property
+    def missing(self) -> IntArray:
+        """Predecessors that are not completed, shape (N,)."""
+        ...
+
+    @property
+    def height(self) -> IntArray:
+        """Edges of the longest path from each task to the end of its job, shape (N,)."""
+        ...
+
+    @property
+    def waiting_us(self) -> FloatArray:
+        """Time since the task became ready, shape (N,); 0 before."""
+        ...
+
+    @property
+    def remaining_us(self) -> FloatArray:
+        """Expected rest of the task, shape (N,); without a PE the mean over the supporting ones."""
+        ...
+
+    @property
+    def mean_exec_us(self) -> FloatArray:
+        """Mean execution time over the supporting PEs, shape (N,)."""
+        ...
+
+    @property
+    def upward_rank_us(self) -> FloatArray:
+        """HEFT's upward rank, shape (N,)."""
+        ...
+
+    @property
+    def edge_source(self) -> IntArray:
+        """Task that each edge leads from, shape (E,)."""
+        ...
+
+    @property
+    def edge_target(self) -> IntArray:
+        """Task that each edge leads to, shape (E,)."""
+        ...
+
+    @property
+    def ready_node(self) -> IntArray:
+        """Task (0 to N - 1) of each ready task of the decision, shape (n,)."""
+        ...
+
+
+class JobsView(ProblemView, Protocol):
+    """A decision that also shows the graphs of the jobs in flight."""
+
+    @property
+    def jobs(self) -> JobGraphsView:
+        """The graphs; built when first asked for."""
         ...

@@ -24,6 +24,8 @@ from chipgym.agents.heuristics.list_scheduling import (
     TablePolicy,
 )
 from chipgym.agents.heuristics.recipes import SCRIPTS, FixedRecipe
+from chipgym.agents.schedulers.late_binding import LateBinding
+from chipgym.agents.schedulers.rollout_planner import RolloutPlanner
 from chipgym.simulators.core.errors import InvalidValueError, UnknownNameError
 
 __all__ = ["make_policy", "policy_names", "register_policy"]
@@ -38,6 +40,8 @@ _POLICIES: dict[str, Callable[..., Policy]] = {
     "CEDR_HEFT_RT": CedrHeft,
     "PEFT_RT": OptimisticCost,
     "table": TablePolicy,
+    "late-binding": LateBinding,
+    "rollout-planner": RolloutPlanner,
     "FR_FCFS": FirstReady,
     "FCFS": FirstComeFirstServed,
     "default-settings": FixedSettings,

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-import pickle
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import gymnasium as gym
@@ -12,46 +11,41 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
 
+from chipgym.envs.core.episodes import (
+    RENDER_MODES,
+    SPLITS,
+    check_choice,
+    draw_instance,
+    pack_state,
+    unpack_state,
+    warn_of_no_render_mode,
+)
 from chipgym.envs.core.fields import ObservationLayout
 from chipgym.envs.dram_tuning.design_space import Design
 from chipgym.envs.dram_tuning.evaluation import Evaluate, Outcome, default_outcome, evaluate_batch
 from chipgym.envs.dram_tuning.generator import Instance, InstanceGenerator, find_scenario
 from chipgym.envs.dram_tuning.observation import build_layout, observe_context
 from chipgym.envs.dram_tuning.presets import DEFAULT_SCENARIO, Scenario
-from chipgym.envs.dram_tuning.problem import (
-    DramProblem,
-)
+from chipgym.envs.dram_tuning.problem import DramProblem
 from chipgym.envs.dram_tuning.reward import INFEASIBLE, clipped, find_objective
-from chipgym.simulators.core.errors import FileFormatError, InvalidValueError, UnknownNameError
+from chipgym.simulators.core.errors import InvalidValueError
 from chipgym.simulators.dram.engine import Workload
 from chipgym.simulators.dram.result import DramResult
 from chipgym.simulators.dram.simulate import SIMULATOR_VERSION, simulate
 from chipgym.simulators.dram.trace import Trace
 
-__all__ = ["RESET_OPTIONS", "DramEnv", "Info", "check_choice", "score_of"]
+__all__ = ["FAMILY", "DramEnv", "Info", "check_trace", "score_of"]
 
-SPLITS = ("train", "test")
-RENDER_MODES = ("ansi", "rgb_array")
-RESET_OPTIONS = ("instance", "workload")
-UNREADABLE = (
-    pickle.UnpicklingError,
-    EOFError,
-    KeyError,
-    TypeError,
-    AttributeError,
-    ValueError,
-    IndexError,
-    ImportError,
-)
-
+FAMILY = "DRAM tuning"
 Floats32 = npt.NDArray[np.float32]
 Info = dict[str, Any]
 
 
-def check_choice(field: str, value: object, known: Sequence[str]) -> None:
-    """Raise `UnknownNameError` unless the value is one of the known names."""
-    if value not in known:
-        raise UnknownNameError(field, value, known, "DRAM tuning")
+def check_trace(value: Any) -> Trace:
+    """Return a workload of the user's own, or raise `InvalidValueError` if it is not a `Trace`."""
+    if not isinstance(value, Trace):
+        raise InvalidValueError("workload", type(value).__name__, "a Trace")
+    return value
 
 
 class DramEnv(gym.Env[Any, Any]):
@@ -82,10 +76,10 @@ class DramEnv(gym.Env[Any, Any]):
         evaluate: Evaluate | None = None,
     ) -> None:
         chosen = find_scenario(scenario)
-        check_choice("split", split, SPLITS)
+        check_choice("split", split, SPLITS, FAMILY)
         self.objective_entry = find_objective(chosen.objective if objective is None else objective)
         if render_mode is not None:
-            check_choice("render_mode", render_mode, RENDER_MODES)
+            check_choice("render_mode", render_mode, RENDER_MODES, FAMILY)
         self.generator = InstanceGenerator(
             chosen, num_requests, knobs, device, address_map, workload, trace_format
         )
@@ -152,21 +146,13 @@ class DramEnv(gym.Env[Any, Any]):
             An option is unknown, or an instance is asked of a split that has none.
         """
         super().reset(seed=seed)
-        options = options or {}
-        for key in options:
-            check_choice("reset option", key, RESET_OPTIONS)
-        if "workload" in options:
-            trace = options["workload"]
-            if not isinstance(trace, Trace):
-                raise InvalidValueError("workload", type(trace).__name__, "a Trace")
-            return self.generator.build(trace, f"workload-{trace.name}")
-        if "instance" in options:
-            if self.split != "test":
-                raise InvalidValueError("instance", options["instance"], "only with split='test'")
-            return self.generator.test(options["instance"])
-        if self.split == "test":
-            return self.generator.test(int(self.np_random.integers(self.num_instances)))
-        return self.generator.sample(self.np_random)
+
+        def build(trace: Any) -> Instance:
+            return self.generator.build(check_trace(trace), f"workload-{trace.name}")
+
+        return draw_instance(
+            self.generator, self.split, self.num_instances, self.np_random, options, build, FAMILY
+        )
 
     def begin(self, instance: Instance) -> tuple[Floats32, Info]:
         """Start an episode on a completed instance."""
@@ -220,31 +206,26 @@ class DramEnv(gym.Env[Any, Any]):
     def get_state(self) -> bytes:
         """Bytes from which `set_state` continues identically, the random generator included."""
         state = {
-            "version": SIMULATOR_VERSION,
-            "form": (self.form, self.scenario.knobs, self.objective),
             "np_random": self.np_random.bit_generator.state,
             "instance": self._instance,
             "finished": self._finished,
             "observation": self._observation,
             **self._own_state(),
         }
-        return pickle.dumps(state)
+        return pack_state(SIMULATOR_VERSION, self._state_form(), state)
 
     def set_state(self, state: bytes) -> None:
         """Continue from `get_state`'s bytes; only for bytes of your own, they are a pickle."""
-        try:
-            content = pickle.loads(state)
-            version, form = content["version"], content["form"]
-        except UNREADABLE as error:
-            raise FileFormatError("state", "not made by get_state()") from error
-        own = SIMULATOR_VERSION, (self.form, self.scenario.knobs, self.objective)
-        if (version, form) != own:
-            raise InvalidValueError("state", (version, form), repr(own))
+        content = unpack_state(state, SIMULATOR_VERSION, self._state_form())
         self.np_random.bit_generator.state = content["np_random"]
         self._instance = content["instance"]
         self._finished = content["finished"]
         self._observation = content["observation"]
         self._set_own_state(content)
+
+    def _state_form(self) -> tuple[str, str, str]:
+        """What a state must have been made by, to fit."""
+        return self.form, self.scenario.knobs, self.objective
 
     def _own_state(self) -> dict[str, Any]:
         return {}
@@ -271,9 +252,7 @@ class DramEnv(gym.Env[Any, Any]):
     def render(self) -> Any:
         """Return what the shown design does, as text (``ansi``) or a timeline (``rgb_array``)."""
         if self.render_mode is None:
-            gym.logger.warn(
-                "render() without render_mode does nothing; gym.make(..., render_mode=…)"
-            )
+            warn_of_no_render_mode()
             return None
         from chipgym.envs.dram_tuning.render import render_ansi, render_rgb
 

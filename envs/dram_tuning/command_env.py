@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
-from collections.abc import Sequence
 from typing import Any
 
 import gymnasium as gym
@@ -11,8 +9,18 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
 
+from chipgym.envs.core import episodes
+from chipgym.envs.core.episodes import (
+    RENDER_MODES,
+    SPLITS,
+    check_choice,
+    pack_state,
+    unpack_state,
+    warn_of_no_render_mode,
+)
 from chipgym.envs.core.fields import ObservationLayout
 from chipgym.envs.core.spaces import LegalDiscrete
+from chipgym.envs.dram_tuning.base import check_trace
 from chipgym.envs.dram_tuning.command_batch import CommandBatch
 from chipgym.envs.dram_tuning.command_generator import (
     NUM_TEST_INSTANCES,
@@ -23,24 +31,14 @@ from chipgym.envs.dram_tuning.command_generator import (
 from chipgym.envs.dram_tuning.command_presets import DEFAULT_SCENARIO, CommandScenario
 from chipgym.envs.dram_tuning.command_problem import CommandProblem, view_problem
 from chipgym.envs.dram_tuning.command_reward import OBJECTIVES, PRIMARY_METRICS, TERMS
-from chipgym.simulators.core.errors import FileFormatError, InvalidValueError, UnknownNameError
+from chipgym.simulators.core.errors import InvalidValueError
 from chipgym.simulators.dram.engine import Workload
 from chipgym.simulators.dram.result import DramResult
 from chipgym.simulators.dram.simulate import SIMULATOR_VERSION
-from chipgym.simulators.dram.trace import Trace
 
 __all__ = ["DramCommandEnv", "check_task", "draw_instance"]
 
 ENV_ID = "chipgym/DramCommand-v0"
-SPLITS = ("train", "test")
-RENDER_MODES = ("ansi", "rgb_array")
-RESET_OPTIONS = ("instance", "trace")
-
-
-def check_choice(field: str, value: object, known: Sequence[str]) -> None:
-    """Raise `UnknownNameError` unless the value is one of the known names."""
-    if value not in known:
-        raise UnknownNameError(field, value, known, ENV_ID)
 
 
 def check_task(
@@ -54,9 +52,9 @@ def check_task(
         A name is not known.
     """
     chosen = find_scenario(scenario)
-    check_choice("split", split, SPLITS)
+    check_choice("split", split, SPLITS, ENV_ID)
     objective = chosen.objective if objective is None else objective
-    check_choice("objective", objective, tuple(OBJECTIVES))
+    check_choice("objective", objective, tuple(OBJECTIVES), ENV_ID)
     return chosen, objective
 
 
@@ -66,28 +64,12 @@ def draw_instance(
     rng: np.random.Generator,
     options: dict[str, Any] | None,
 ) -> CommandInstance:
-    """Choose the next episode's instance: drawn by `rng`, or as `options` says.
+    """Choose the next episode's instance; see `episodes.draw_instance`."""
 
-    Raises
-    ------
-    UnknownNameError, InvalidValueError
-        An option is unknown, or an instance is asked of a split that has none.
-    """
-    options = options or {}
-    for key in options:
-        check_choice("reset option", key, RESET_OPTIONS)
-    if "trace" in options:
-        trace = options["trace"]
-        if not isinstance(trace, Trace):
-            raise InvalidValueError("trace", type(trace).__name__, "a Trace")
-        return generator.build(trace, f"trace-{trace.name}")
-    if "instance" in options:
-        if split != "test":
-            raise InvalidValueError("instance", options["instance"], "only with split='test'")
-        return generator.test(options["instance"])
-    if split == "test":
-        return generator.test(int(rng.integers(NUM_TEST_INSTANCES)))
-    return generator.sample(rng)
+    def build(trace: Any) -> CommandInstance:
+        return generator.build(check_trace(trace), f"workload-{trace.name}")
+
+    return episodes.draw_instance(generator, split, NUM_TEST_INSTANCES, rng, options, build, ENV_ID)
 
 
 class DramCommandEnv(gym.Env[Any, Any]):
@@ -168,7 +150,7 @@ class DramCommandEnv(gym.Env[Any, Any]):
     ) -> None:
         chosen, objective = check_task(scenario, split, objective)
         if render_mode is not None:
-            check_choice("render_mode", render_mode, RENDER_MODES)
+            check_choice("render_mode", render_mode, RENDER_MODES, ENV_ID)
         self.generator = CommandGenerator(chosen, num_requests, entries)
         self.scenario = self.generator.scenario
         self.split = split
@@ -217,7 +199,7 @@ class DramCommandEnv(gym.Env[Any, Any]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[npt.NDArray[np.float32], dict[str, Any]]:
-        """Start an episode; `options`: ``instance`` (test split) or ``trace`` (a `Trace`)."""
+        """Start an episode; `options`: ``instance`` (test split) or ``workload`` (a `Trace`)."""
         super().reset(seed=seed)
         instance = draw_instance(self.generator, self.split, self.np_random, options)
         self._batch.load(0, instance)
@@ -248,6 +230,8 @@ class DramCommandEnv(gym.Env[Any, Any]):
             self._action[0] = action
         except (TypeError, ValueError, OverflowError) as error:
             raise InvalidValueError("action", action, "an integer") from error
+        if self._action[0] != action:
+            raise InvalidValueError("action", action, "an integer")
         batch.step(self._row, self._action)
         self.actions.append(int(action))
         self.action_space.legal = batch.masks[0]
@@ -272,24 +256,16 @@ class DramCommandEnv(gym.Env[Any, Any]):
     def get_state(self) -> bytes:
         """Bytes from which `set_state` continues identically, the random generator included."""
         state = {
-            "version": SIMULATOR_VERSION,
-            "form": ENV_ID,
             "batch": self._batch.get_state(),
             "np_random": self.np_random.bit_generator.state,
             "actions": list(self.actions),
             "finished": self._finished,
         }
-        return pickle.dumps(state)
+        return pack_state(SIMULATOR_VERSION, ENV_ID, state)
 
     def set_state(self, state: bytes) -> None:
         """Continue from `get_state`'s bytes; only for bytes of your own, they are a pickle."""
-        try:
-            content = pickle.loads(state)
-            version, form = content["version"], content["form"]
-        except (pickle.UnpicklingError, EOFError, KeyError, TypeError, AttributeError) as error:
-            raise FileFormatError("state", "not made by get_state()") from error
-        if (version, form) != (SIMULATOR_VERSION, ENV_ID):
-            raise InvalidValueError("state", (version, form), repr((SIMULATOR_VERSION, ENV_ID)))
+        content = unpack_state(state, SIMULATOR_VERSION, ENV_ID)
         self._batch.set_state(content["batch"])
         self.np_random.bit_generator.state = content["np_random"]
         self.actions = list(content["actions"])
@@ -299,9 +275,7 @@ class DramCommandEnv(gym.Env[Any, Any]):
     def render(self) -> Any:
         """Return the commands so far as text (``ansi``) or as an image (``rgb_array``)."""
         if self.render_mode is None:
-            gym.logger.warn(
-                "render() without render_mode does nothing; gym.make(..., render_mode=…)"
-            )
+            warn_of_no_render_mode()
             return None
         from chipgym.envs.dram_tuning.render import render_ansi, render_rgb
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +40,12 @@ __all__ = [
     "judge",
     "run_batch",
 ]
+
+Metrics = dict[str, float]
+
+MAX_KNOWN = 4096
+"""Results that are remembered for a workload."""
+_KNOWN: WeakKeyDictionary[Workload, dict[ControllerConfig, Metrics | None]] = WeakKeyDictionary()
 
 STUCK = "the simulation makes no progress on this trace"
 
@@ -83,12 +90,33 @@ Evaluate = Callable[[DesignSpace, Objective, Sequence[tuple["Instance", Design]]
 """What `evaluate_batch` is: anything that knows the outcomes of designs."""
 
 
-def run_batch(
-    tasks: Sequence[tuple[Workload, ControllerConfig]],
-) -> list[dict[str, float] | None]:
-    """Simulate configurations on workloads in parallel threads; None where one gets stuck."""
+def run_batch(tasks: Sequence[tuple[Workload, ControllerConfig]]) -> list[Metrics | None]:
+    """Simulate configurations on workloads in parallel threads; None where one gets stuck.
 
-    def run(task: tuple[Workload, ControllerConfig]) -> dict[str, float] | None:
+    What differs only in ignored settings is simulated once, and results are remembered as long as
+    their workload is.
+    """
+    wanted = [
+        (workload, config.canonical(reads_only=workload.trace.reads_only))
+        for workload, config in tasks
+    ]
+    found = {
+        (workload, config): known[config]
+        for workload, config in wanted
+        if config in (known := _KNOWN.setdefault(workload, {}))
+    }
+    missing = [task for task in dict.fromkeys(wanted) if task not in found]
+    for task, metrics in zip(missing, _simulate_all(missing), strict=True):
+        found[task] = metrics
+        known = _KNOWN[task[0]]
+        if len(known) >= MAX_KNOWN:
+            known.pop(next(iter(known)))
+        known[task[1]] = metrics
+    return [found[task] for task in wanted]
+
+
+def _simulate_all(tasks: Sequence[tuple[Workload, ControllerConfig]]) -> list[Metrics | None]:
+    def run(task: tuple[Workload, ControllerConfig]) -> Metrics | None:
         try:
             return result_metrics(simulate(*task))
         except SimulationError:

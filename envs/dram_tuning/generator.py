@@ -222,6 +222,8 @@ class InstanceGenerator:
         self.num_instances = NUM_TEST_INSTANCES if self.trace is None else 1
         # Instances that come again; only a matter of speed.
         self._kept: dict[str, Instance] = {}
+        if workload is not None:
+            self._fixed()  # so that an address beyond the device is refused here
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_kept": {}}

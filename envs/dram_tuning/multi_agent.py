@@ -17,8 +17,9 @@ from pettingzoo import AECEnv, ParallelEnv
 from pettingzoo.utils import wrappers
 from pettingzoo.utils.conversions import parallel_to_aec
 
+from chipgym.envs.core.episodes import RESET_OPTIONS, check_choice
 from chipgym.envs.core.fields import ObservationLayout
-from chipgym.envs.dram_tuning.base import RESET_OPTIONS, check_choice
+from chipgym.envs.dram_tuning.base import FAMILY
 from chipgym.envs.dram_tuning.design_space import Design
 from chipgym.envs.dram_tuning.env import DramTuningEnv
 from chipgym.envs.dram_tuning.knobs import GROUPS
@@ -75,8 +76,8 @@ class DramTuningParallelEnv(ParallelEnv[str, Observation, Any]):  # type: ignore
     }
 
     def __init__(self, agents: str = "knob", reward: str = "improvement", **kwargs: Any) -> None:
-        check_choice("agents", agents, AGENTS)
-        check_choice("reward", reward, REWARDS)
+        check_choice("agents", agents, AGENTS, FAMILY)
+        check_choice("reward", reward, REWARDS, FAMILY)
         self._env = DramTuningEnv(**kwargs)
         self.render_mode = self._env.render_mode
         self._reward = reward
@@ -121,6 +122,11 @@ class DramTuningParallelEnv(ParallelEnv[str, Observation, Any]):  # type: ignore
     def unwrapped(self) -> DramTuningParallelEnv:
         """The environment itself."""
         return self
+
+    @property
+    def single(self) -> DramTuningEnv:
+        """The environment of one agent, in which all act together."""
+        return self._env
 
     def observation_space(self, agent: str) -> spaces.Space[Any]:
         """Return the space of an agent's observations."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
-from collections.abc import Sequence
 from typing import Any
 
 import gymnasium as gym
@@ -11,8 +9,18 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
 
+from chipgym.envs.core import episodes
+from chipgym.envs.core.episodes import (
+    RENDER_MODES,
+    SPLITS,
+    check_choice,
+    pack_state,
+    unpack_state,
+    warn_of_no_render_mode,
+)
 from chipgym.envs.core.fields import ObservationLayout
 from chipgym.envs.core.spaces import LegalDiscrete
+from chipgym.envs.dram_tuning.base import check_trace
 from chipgym.envs.dram_tuning.runtime_generator import (
     NUM_TEST_INSTANCES,
     RuntimeGenerator,
@@ -30,25 +38,15 @@ from chipgym.envs.dram_tuning.runtime_reward import (
     term_weights,
 )
 from chipgym.envs.dram_tuning.runtime_session import RuntimeSession, WindowLength
-from chipgym.simulators.core.errors import FileFormatError, InvalidValueError, UnknownNameError
+from chipgym.simulators.core.errors import InvalidValueError
 from chipgym.simulators.dram.engine import Workload
 from chipgym.simulators.dram.result import DramResult
 from chipgym.simulators.dram.simulate import SIMULATOR_VERSION
-from chipgym.simulators.dram.trace import Trace
 
 __all__ = ["DramRuntimeEnv", "RuntimeTask"]
 
 ENV_ID = "chipgym/DramRuntime-v0"
-SPLITS = ("train", "test")
 ACTION_FORMS = ("settings", "presets")
-RENDER_MODES = ("ansi", "rgb_array")
-RESET_OPTIONS = ("instance", "trace")
-
-
-def check_choice(field: str, value: object, known: Sequence[str]) -> None:
-    """Raise `UnknownNameError` unless the value is one of the known names."""
-    if value not in known:
-        raise UnknownNameError(field, value, known, ENV_ID)
 
 
 class RuntimeTask:
@@ -71,10 +69,10 @@ class RuntimeTask:
         window_cycles: int | None,
     ) -> None:
         chosen = find_scenario(scenario)
-        check_choice("split", split, SPLITS)
-        check_choice("action_form", action_form, ACTION_FORMS)
+        check_choice("split", split, SPLITS, ENV_ID)
+        check_choice("action_form", action_form, ACTION_FORMS, ENV_ID)
         self.objective = chosen.objective if objective is None else objective
-        check_choice("objective", self.objective, tuple(OBJECTIVES))
+        check_choice("objective", self.objective, tuple(OBJECTIVES), ENV_ID)
         self.generator = RuntimeGenerator(chosen, num_requests)
         self.scenario = self.generator.scenario
         self.split = split
@@ -112,28 +110,14 @@ class RuntimeTask:
         return tuple(values.tolist())
 
     def draw(self, rng: np.random.Generator, options: dict[str, Any] | None) -> RuntimeInstance:
-        """Choose the next episode's instance: drawn by `rng`, or as `options` says.
+        """Choose the next episode's instance; see `episodes.draw_instance`."""
 
-        Raises
-        ------
-        UnknownNameError, InvalidValueError
-            An option is unknown, or an instance is asked of a split that has none.
-        """
-        options = options or {}
-        for key in options:
-            check_choice("reset option", key, RESET_OPTIONS)
-        if "trace" in options:
-            trace = options["trace"]
-            if not isinstance(trace, Trace):
-                raise InvalidValueError("trace", type(trace).__name__, "a Trace")
-            return self.generator.build(trace, f"trace-{trace.name}")
-        if "instance" in options:
-            if self.split != "test":
-                raise InvalidValueError("instance", options["instance"], "only with split='test'")
-            return self.generator.test(options["instance"])
-        if self.split == "test":
-            return self.generator.test(int(rng.integers(NUM_TEST_INSTANCES)))
-        return self.generator.sample(rng)
+        def build(trace: Any) -> RuntimeInstance:
+            return self.generator.build(check_trace(trace), f"workload-{trace.name}")
+
+        return episodes.draw_instance(
+            self.generator, self.split, NUM_TEST_INSTANCES, rng, options, build, ENV_ID
+        )
 
     def start(self, instance: RuntimeInstance) -> RuntimeSession:
         """Return a fresh session."""
@@ -258,7 +242,7 @@ class DramRuntimeEnv(gym.Env[Any, Any]):
         render_mode: str | None = None,
     ) -> None:
         if render_mode is not None:
-            check_choice("render_mode", render_mode, RENDER_MODES)
+            check_choice("render_mode", render_mode, RENDER_MODES, ENV_ID)
         self.task = RuntimeTask(
             scenario, split, objective, action_form, num_requests, window_requests, window_cycles
         )
@@ -308,7 +292,7 @@ class DramRuntimeEnv(gym.Env[Any, Any]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[npt.NDArray[np.float32], dict[str, Any]]:
-        """Start an episode; `options`: ``instance`` (test split) or ``trace`` (a `Trace`)."""
+        """Start an episode; `options`: ``instance`` (test split) or ``workload`` (a `Trace`)."""
         super().reset(seed=seed)
         self._session = self.task.start(self.task.draw(self.np_random, options))
         return self._session.observe(), self.task.start_info(self._session)
@@ -339,31 +323,21 @@ class DramRuntimeEnv(gym.Env[Any, Any]):
     def get_state(self) -> bytes:
         """Bytes from which `set_state` continues identically, the random generator included."""
         state = {
-            "version": SIMULATOR_VERSION,
-            "form": ENV_ID,
             "session": self._session,
             "np_random": self.np_random.bit_generator.state,
         }
-        return pickle.dumps(state)
+        return pack_state(SIMULATOR_VERSION, ENV_ID, state)
 
     def set_state(self, state: bytes) -> None:
         """Continue from `get_state`'s bytes; only for bytes of your own, they are a pickle."""
-        try:
-            content = pickle.loads(state)
-            version, form = content["version"], content["form"]
-        except (pickle.UnpicklingError, EOFError, KeyError, TypeError, AttributeError) as error:
-            raise FileFormatError("state", "not made by get_state()") from error
-        if (version, form) != (SIMULATOR_VERSION, ENV_ID):
-            raise InvalidValueError("state", (version, form), repr((SIMULATOR_VERSION, ENV_ID)))
+        content = unpack_state(state, SIMULATOR_VERSION, ENV_ID)
         self._session = content["session"]
         self.np_random.bit_generator.state = content["np_random"]
 
     def render(self) -> Any:
         """Return the commands so far as text (``ansi``) or as an image (``rgb_array``)."""
         if self.render_mode is None:
-            gym.logger.warn(
-                "render() without render_mode does nothing; gym.make(..., render_mode=…)"
-            )
+            warn_of_no_render_mode()
             return None
         from chipgym.envs.dram_tuning.render import render_ansi, render_rgb
 

@@ -16,7 +16,8 @@ from pettingzoo import AECEnv, ParallelEnv
 from pettingzoo.utils import wrappers
 from pettingzoo.utils.conversions import parallel_to_aec
 
-from chipgym.envs.dram_tuning.runtime_env import RESET_OPTIONS, DramRuntimeEnv
+from chipgym.envs.core.episodes import RESET_OPTIONS
+from chipgym.envs.dram_tuning.runtime_env import DramRuntimeEnv
 from chipgym.envs.dram_tuning.runtime_knobs import RUNTIME_GROUPS, RUNTIME_KNOBS
 from chipgym.simulators.core.errors import InvalidValueError
 
@@ -73,6 +74,11 @@ class DramRuntimeParallelEnv(ParallelEnv[str, Observation, int]):  # type: ignor
         self.action_spaces = {
             agent: spaces.Discrete(len(options)) for agent, options in self._options.items()
         }
+
+    @property
+    def single(self) -> DramRuntimeEnv:
+        """The environment of one agent, in which all act together."""
+        return self._env
 
     def observation_space(self, agent: str) -> spaces.Box:
         """Return the space of an agent's observations."""

@@ -86,9 +86,10 @@ class LogicSynthesisEnv(gym.Env[Any, Any]):
 
     ## Episode End
     Terminated after `steps` commands, or by the stop action. `info["metrics"]` then holds the
-    metrics, `info["recipe"]` the commands (`info["design_key"]` too: equal keys, equal results),
-    and `info["abc"]` the ABC behind them. `info["evaluations"]` counts evaluated recipes, 0 before
-    the end and 1 at it; `info["commands"]` counts the commands that were executed.
+    metrics, `info["recipe"]` the commands (`info["design_key"]` too: equal keys, equal results);
+    `info["abc"]` and `info["abc_build"]` say which ABC is behind them, `info["mapper"]` and
+    `info["library"]` how it mapped. `info["evaluations"]` counts evaluated recipes, 0 before the
+    end and 1 at it; `info["commands"]` counts the commands that were executed.
 
     ## Arguments
     * `scenario`: name of a preset (`chipgym info chipgym/LogicSynthesis-v0` lists them) or a
@@ -131,7 +132,6 @@ class LogicSynthesisEnv(gym.Env[Any, Any]):
     """
 
     metadata: dict[str, Any] = {"render_modes": list(RENDER_MODES), "render_fps": 2}
-    simulator_version = SIMULATOR_VERSION
     reference_policy = "random-search-100"
     lower_is_better = True
 
@@ -183,6 +183,11 @@ class LogicSynthesisEnv(gym.Env[Any, Any]):
 
     def _actions(self) -> spaces.Space[Any]:
         return LegalDiscrete(self.task.num_actions)
+
+    @property
+    def simulator_version(self) -> str:
+        """Version of the results: the simulator's, and the ABC that runs."""
+        return f"{SIMULATOR_VERSION} (ABC: {self.sessions.identity})"
 
     @property
     def num_instances(self) -> int:
@@ -301,6 +306,8 @@ class LogicSynthesisEnv(gym.Env[Any, Any]):
             info["recipe"] = "; ".join(episode.commands)
             info["design_key"] = info["recipe"]
             info["abc"] = episode.instance.abc
+            info["abc_build"] = episode.instance.build
+            info["mapper"], info["library"] = self.task.mapper, self.task.library.name
         observation = observe(episode, self.observation_layout)
         return observation, float(sum(terms.values())), episode.ended, False, info
 

@@ -48,6 +48,8 @@ class Instance:
     baselines : Baselines
     abc : str
         The ABC behind it: its package, or its build string.
+    build : str
+        The build string in any case; it differs between builds that agree in every result.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Instance:
     task: Task
     baselines: Baselines
     abc: str
+    build: str
 
     @property
     def content_hash(self) -> str:
@@ -204,8 +207,9 @@ class InstanceGenerator:
             return kept
         with self.sessions.session() as session:
             baselines = measure_baselines(found, self.task, session)
-            abc = session.executable.package or session.build
-        instance = Instance(found.name, found, self.task, baselines, abc)
+            build = session.build
+            abc = session.executable.package or build
+        instance = Instance(found.name, found, self.task, baselines, abc, build)
         with contextlib.suppress(KeyError):  # another thread may be dropping some, too
             while len(_KEPT) >= MAX_INSTANCES_KEPT:
                 _KEPT.popitem(last=False)

@@ -198,6 +198,11 @@ class LogicSynthesisParallelEnv(ParallelEnv[str, Observation, int]):  # type: ig
         self.observation_spaces = self._recipe.observation_spaces
         self.action_spaces = self._recipe.action_spaces
 
+    @property
+    def single(self) -> LogicSynthesisEnv:
+        """The environment of one agent, in which both write their recipe."""
+        return self._recipe.env
+
     def observation_space(self, agent: str) -> spaces.Dict:
         """Return the space of an agent's observations."""
         return self.observation_spaces[agent]

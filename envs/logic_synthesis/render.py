@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chipgym.envs.logic_synthesis.episode import Episode, Mark
-from chipgym.envs.logic_synthesis.reward import ratio
+from chipgym.envs.logic_synthesis.reward import area_delay_product, ratio
 from chipgym.simulators.core.errors import ChipGymError
 
 __all__ = ["render_ansi", "render_rgb"]
@@ -79,6 +79,9 @@ def _draw(axes: Any, episode: Episode) -> None:
     if initial is not None and episode.task.goal.each_step:
         products = [ratio(m.area * m.delay_ps, initial.area_delay_product) for m in marks]
         axes.plot(products, marker="s", color="C2", label="area x delay")
+        product = ratio(area_delay_product(resyn2), initial.area_delay_product)
+        label = "area x delay, resyn2"
+        axes.axhline(product, color="C2", linestyle="--", linewidth=1, label=label)
     names = ["start", *episode.commands]
     steps = max(episode.task.steps, 1)
     axes.set_xlim(-0.3, steps + 0.3)

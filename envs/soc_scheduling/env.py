@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
-from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import gymnasium as gym
@@ -11,6 +9,15 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
 
+from chipgym.envs.core import episodes
+from chipgym.envs.core.episodes import (
+    RENDER_MODES,
+    SPLITS,
+    check_choice,
+    pack_state,
+    unpack_state,
+    warn_of_no_render_mode,
+)
 from chipgym.envs.core.fields import ObservationLayout
 from chipgym.envs.core.spaces import LegalDiscrete
 from chipgym.envs.soc_scheduling.batch import SocBatch
@@ -24,11 +31,7 @@ from chipgym.envs.soc_scheduling.metrics import episode_metrics, episode_schedul
 from chipgym.envs.soc_scheduling.presets import DEFAULT_SCENARIO, Scenario
 from chipgym.envs.soc_scheduling.problem import SocProblem, view_problem
 from chipgym.envs.soc_scheduling.reward import OBJECTIVES, PRIMARY_METRICS, TERMS
-from chipgym.simulators.core.errors import (
-    FileFormatError,
-    InvalidValueError,
-    UnknownNameError,
-)
+from chipgym.simulators.core.errors import InvalidValueError, check_range
 from chipgym.simulators.soc.simulate import SIMULATOR_VERSION
 from chipgym.simulators.soc.workload import Workload
 
@@ -36,20 +39,12 @@ __all__ = [
     "SocSchedulingEnv",
     "SocTaskMappingEnv",
     "SocTaskOrderingEnv",
-    "check_choice",
     "check_task",
     "draw_instance",
 ]
 
-SPLITS = ("train", "test")
-RENDER_MODES = ("ansi", "rgb_array")
-RESET_OPTIONS = ("instance", "workload")
-
-
-def check_choice(field: str, value: object, known: Sequence[str]) -> None:
-    """Raise `UnknownNameError` unless the value is one of the known names."""
-    if value not in known:
-        raise UnknownNameError(field, value, known, "chipgym/SocScheduling-v0")
+ENV_ID = "chipgym/SocScheduling-v0"
+GAP_FACTOR = "gap_factor"
 
 
 def check_task(scenario: str | Scenario, split: str, objective: str | None) -> tuple[Scenario, str]:
@@ -61,9 +56,9 @@ def check_task(scenario: str | Scenario, split: str, objective: str | None) -> t
         A name is not known.
     """
     chosen = find_scenario(scenario)
-    check_choice("split", split, SPLITS)
+    check_choice("split", split, SPLITS, ENV_ID)
     objective = chosen.objective if objective is None else objective
-    check_choice("objective", objective, tuple(OBJECTIVES))
+    check_choice("objective", objective, tuple(OBJECTIVES), ENV_ID)
     return chosen, objective
 
 
@@ -73,28 +68,25 @@ def draw_instance(
     rng: np.random.Generator,
     options: dict[str, Any] | None,
 ) -> Instance:
-    """Choose the next episode's instance: drawn by `rng`, or as `options` says.
+    """Choose the next episode's instance; see `episodes.draw_instance`.
 
-    Raises
-    ------
-    UnknownNameError, InvalidValueError
-        An option is unknown, or an instance is asked of a split that has none.
+    The option ``gap_factor`` stretches the gaps between the arrivals of a drawn training instance.
     """
-    options = options or {}
-    for key in options:
-        check_choice("reset option", key, RESET_OPTIONS)
-    if "workload" in options:
-        workload = options["workload"]
+    others = dict(options or {})
+    factor = others.pop(GAP_FACTOR, None)
+    if factor is not None:
+        if split != "train" or others:
+            allowed = "only with split='train' and no other option"
+            raise InvalidValueError(GAP_FACTOR, factor, allowed)
+        check_range(GAP_FACTOR, factor, 0.0, 1000.0)
+        return generator.sample(rng, factor)
+
+    def build(workload: Any) -> Instance:
         if not isinstance(workload, Workload):
             raise InvalidValueError("workload", type(workload).__name__, "a Workload")
         return generator.build(workload, f"workload-{workload.content_hash}")
-    if "instance" in options:
-        if split != "test":
-            raise InvalidValueError("instance", options["instance"], "only with split='test'")
-        return generator.test(options["instance"])
-    if split == "test":
-        return generator.test(int(rng.integers(NUM_TEST_INSTANCES)))
-    return generator.sample(rng)
+
+    return episodes.draw_instance(generator, split, NUM_TEST_INSTANCES, rng, others, build, ENV_ID)
 
 
 class SocSchedulingEnv(gym.Env[Any, Any]):
@@ -179,7 +171,7 @@ class SocSchedulingEnv(gym.Env[Any, Any]):
     ) -> None:
         chosen, objective = check_task(scenario, split, objective)
         if render_mode is not None:
-            check_choice("render_mode", render_mode, RENDER_MODES)
+            check_choice("render_mode", render_mode, RENDER_MODES, ENV_ID)
         self.generator = InstanceGenerator(chosen, num_jobs, platform, applications)
         self.scenario = self.generator.scenario
         self.split = split
@@ -227,7 +219,11 @@ class SocSchedulingEnv(gym.Env[Any, Any]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[npt.NDArray[np.float32], dict[str, Any]]:
-        """Start an episode; `options`: ``instance`` (test split) or ``workload`` (a `Workload`)."""
+        """Start an episode.
+
+        `options` may hold ``instance`` (test split), ``workload`` (a `Workload`), or ``gap_factor``
+        (training split), a factor on the gaps between arrivals, as a curriculum needs it.
+        """
         super().reset(seed=seed)
         instance = draw_instance(self.generator, self.split, self.np_random, options)
         self._batch.load(0, instance)
@@ -258,6 +254,8 @@ class SocSchedulingEnv(gym.Env[Any, Any]):
             self._action[0] = action
         except (TypeError, ValueError) as error:
             raise InvalidValueError("action", action, "an integer") from error
+        if self._action[0] != action:
+            raise InvalidValueError("action", action, "an integer")
         batch.step(self._row, self._action)
         self.actions.append(int(action))
         self.action_space.legal = batch.masks[0]
@@ -286,24 +284,16 @@ class SocSchedulingEnv(gym.Env[Any, Any]):
     def get_state(self) -> bytes:
         """Bytes from which `set_state` continues identically, the random generator included."""
         state = {
-            "version": SIMULATOR_VERSION,
-            "form": self.form,
             "batch": self._batch.get_state(),
             "np_random": self.np_random.bit_generator.state,
             "actions": list(self.actions),
             "finished": self._finished,
         }
-        return pickle.dumps(state)
+        return pack_state(SIMULATOR_VERSION, self.form, state)
 
     def set_state(self, state: bytes) -> None:
         """Continue from `get_state`'s bytes; only for bytes of your own, they are a pickle."""
-        try:
-            content = pickle.loads(state)
-            version, form = content["version"], content["form"]
-        except (pickle.UnpicklingError, EOFError, KeyError, TypeError, AttributeError) as error:
-            raise FileFormatError("state", "not made by get_state()") from error
-        if (version, form) != (SIMULATOR_VERSION, self.form):
-            raise InvalidValueError("state", (version, form), repr((SIMULATOR_VERSION, self.form)))
+        content = unpack_state(state, SIMULATOR_VERSION, self.form)
         self._batch.set_state(content["batch"])
         self.np_random.bit_generator.state = content["np_random"]
         self.actions = list(content["actions"])
@@ -313,9 +303,7 @@ class SocSchedulingEnv(gym.Env[Any, Any]):
     def render(self) -> Any:
         """Return the schedule so far as text (``ansi``) or as a Gantt chart (``rgb_array``)."""
         if self.render_mode is None:
-            gym.logger.warn(
-                "render() without render_mode does nothing; gym.make(..., render_mode=…)"
-            )
+            warn_of_no_render_mode()
             return None
         from chipgym.envs.soc_scheduling.render import render_ansi, render_rgb
 

@@ -178,10 +178,18 @@ class InstanceGenerator:
             return int(self._random_dag().num_tasks)
         return max(len(application.tasks) for application in self.applications)
 
-    def sample(self, rng: np.random.Generator) -> Instance:
-        """Draw a training instance; `rng` gives its seed and nothing else."""
+    def sample(self, rng: np.random.Generator, gap_factor: float = 1.0) -> Instance:
+        """Draw a training instance; `rng` gives its seed and nothing else.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+        gap_factor : float
+            Factor on the gaps between arrivals, which are then rounded down to whole µs.
+        """
         seed = int(rng.integers(2**63))
-        return self._build(np.random.default_rng([TRAIN_TAG, seed]), f"train-{seed:016x}")
+        name = f"train-{seed:016x}" + ("" if gap_factor == 1.0 else f"-x{gap_factor:g}")
+        return self._build(np.random.default_rng([TRAIN_TAG, seed]), name, gap_factor)
 
     def test(self, index: int) -> Instance:
         """Return a test instance; the list is the same for everybody.
@@ -230,10 +238,13 @@ class InstanceGenerator:
             power_cap_w=np.inf if scenario.power_cap_w is None else scenario.power_cap_w,
         )
 
-    def _build(self, rng: np.random.Generator, name: str) -> Instance:
+    def _build(self, rng: np.random.Generator, name: str, gap_factor: float = 1.0) -> Instance:
         scenario = self.scenario
         apps = self.applications
         if not apps:
             apps = (generate_dag(self._random_dag(), self.platform, rng),)
         workload = generate_workload(scenario.arrivals, scenario.mix, scenario.num_jobs, rng)
+        if gap_factor != 1.0:
+            gaps = np.floor(workload.gap_us * gap_factor)
+            workload = Workload(workload.app_index, gaps, workload.key)
         return self.build(workload, name, apps)

@@ -17,8 +17,9 @@ from pettingzoo import AECEnv, ParallelEnv
 from pettingzoo.utils import wrappers
 from pettingzoo.utils.conversions import parallel_to_aec
 
+from chipgym.envs.core.episodes import RESET_OPTIONS
 from chipgym.envs.core.spaces import LegalDiscrete
-from chipgym.envs.soc_scheduling.env import RESET_OPTIONS, SocSchedulingEnv
+from chipgym.envs.soc_scheduling.env import SocSchedulingEnv
 from chipgym.envs.soc_scheduling.generator import Instance
 from chipgym.envs.soc_scheduling.observation import build_layout
 from chipgym.simulators.core.errors import InvalidValueError

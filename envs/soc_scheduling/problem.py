@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ import numpy.typing as npt
 
 from chipgym.envs.soc_scheduling.batch import SocBatch
 from chipgym.envs.soc_scheduling.generator import Instance
+from chipgym.envs.soc_scheduling.job_graphs import JobGraphs, view_jobs
+from chipgym.envs.soc_scheduling.lookahead import Lookahead
 from chipgym.envs.soc_scheduling.observation import estimate_row, ready_position, slowdown_of
 from chipgym.envs.soc_scheduling.stepping import MAPPING, ORDERING, SCHEDULING
 from chipgym.simulators.core.numba import kernel
@@ -63,8 +66,13 @@ class SocProblem:
     pe_available_us, slowdown, pe_busy : shape (P,)
         Estimated time until free, highest over present frequency, whether executing.
     upward_rank_us, mean_exec_us : float64, shape (n,)
+    lookahead : Lookahead
+        Answers what-if questions on what is known now, until the environment's next decision.
     instance : Instance
         The whole instance, arrivals to come included: for clairvoyant solvers and tests only.
+    si, sf : arrays
+        The simulator's state, from which `jobs` is built; like `lookahead` it holds until the
+        environment's next decision.
     """
 
     form: int
@@ -88,7 +96,16 @@ class SocProblem:
     pe_busy: Bools
     upward_rank_us: Floats
     mean_exec_us: Floats
+    lookahead: Lookahead
     instance: Instance
+    si: Ints
+    sf: Floats
+
+    @cached_property
+    def jobs(self) -> JobGraphs:
+        """The graphs of the jobs in flight, built when first asked for."""
+        instance = self.instance
+        return view_jobs(instance.ki, instance.kf, self.si, self.sf, self.num_ready)
 
     def encode(self, slot: int, pe: int) -> int:
         """Return the action that puts a slot's task on a PE, as far as the form says both."""
@@ -177,5 +194,8 @@ def view_problem(batch: SocBatch, row: int) -> SocProblem:
         pe_busy=per_pe[2] > 0,
         upward_rank_us=tasks[0, :n],
         mean_exec_us=tasks[1, :n],
+        lookahead=Lookahead(batch, row),
         instance=instance,
+        si=si,
+        sf=sf,
     )

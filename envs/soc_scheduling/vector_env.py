@@ -7,18 +7,17 @@ from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
-from gymnasium.utils import seeding
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from chipgym.envs.core.fields import ObservationLayout
+from chipgym.envs.core.rows import check_rows, chosen_rows, seed_rows
 from chipgym.envs.core.spaces import LegalMultiDiscrete
 from chipgym.envs.soc_scheduling.batch import SocBatch
 from chipgym.envs.soc_scheduling.env import (
     SocSchedulingEnv,
     SocTaskMappingEnv,
     SocTaskOrderingEnv,
-    check_choice,
     check_task,
     draw_instance,
 )
@@ -72,15 +71,7 @@ class SocSchedulingVectorEnv(VectorEnv[Any, Any, Any]):
         render_mode: str | None = None,
     ) -> None:
         chosen, objective = check_task(scenario, split, objective)
-        if render_mode is not None:
-            raise InvalidValueError("render_mode", render_mode, "None: render a scalar environment")
-        if not isinstance(num_envs, int | np.integer) or num_envs < 1:
-            raise InvalidValueError("num_envs", num_envs, "an integer >= 1")
-        modes = [mode.value for mode in AutoresetMode]
-        name = autoreset_mode.value if isinstance(autoreset_mode, AutoresetMode) else autoreset_mode
-        check_choice("autoreset_mode", name, modes)
-        self.num_envs = int(num_envs)
-        self.autoreset_mode = AutoresetMode(name)
+        self.num_envs, self.autoreset_mode = check_rows(num_envs, autoreset_mode, render_mode)
         self.metadata = {**self.metadata, "autoreset_mode": self.autoreset_mode}
         self.render_mode = None
         self.generator = InstanceGenerator(chosen, num_jobs, platform, applications)
@@ -129,15 +120,9 @@ class SocSchedulingVectorEnv(VectorEnv[Any, Any, Any]):
         options: dict[str, Any] | None = None,
     ) -> tuple[Floats32, Infos]:
         """Start an episode in every row, or in those of ``options["reset_mask"]``."""
-        seeds = self._seeds(seed)
         options = dict(options or {})
-        rows = options.pop("reset_mask", None)
-        rows = np.ones(self.num_envs, dtype=np.bool_) if rows is None else self._check_rows(rows)
-        for row in range(self.num_envs):
-            if len(self._generators) <= row:
-                self._generators.append(seeding.np_random(seeds[row])[0])
-            elif rows[row] and seeds[row] is not None:
-                self._generators[row] = seeding.np_random(seeds[row])[0]
+        rows = chosen_rows(options.pop("reset_mask", None), self.num_envs)
+        seed_rows(self._generators, seed, rows)
         infos = self._begin(rows, options)
         return self._batch.obs.copy(), infos
 
@@ -170,22 +155,6 @@ class SocSchedulingVectorEnv(VectorEnv[Any, Any, Any]):
                 self._merge(infos, key, value, ended)
         self._ended = done if self.autoreset_mode != AutoresetMode.SAME_STEP else ended & ~ended
         return batch.obs.copy(), rewards, terminated, truncated, infos
-
-    def _seeds(self, seed: int | Sequence[int | None] | None) -> list[int | None]:
-        if seed is None:
-            return [None] * self.num_envs
-        if isinstance(seed, int | np.integer):
-            return [int(seed) + row for row in range(self.num_envs)]
-        if len(seed) != self.num_envs:
-            raise InvalidValueError("seed", len(seed), f"{self.num_envs} seeds, one a row")
-        return list(seed)
-
-    def _check_rows(self, rows: Any) -> Bools:
-        if getattr(rows, "shape", None) != (self.num_envs,) or rows.dtype != np.bool_:
-            raise InvalidValueError("reset_mask", rows, f"a bool array of shape ({self.num_envs},)")
-        if not rows.any():
-            raise InvalidValueError("reset_mask", rows, "at least one True")
-        return np.asarray(rows)
 
     def _begin(self, rows: Bools, options: dict[str, Any]) -> Infos:
         """Load fresh instances into some rows; return the infos of a scalar reset for them."""

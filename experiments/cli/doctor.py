@@ -27,7 +27,6 @@ EXTRA_PURPOSES = {
     "plots": "rendering and figures",
     "data": "data sets of runs",
     "zigzag": "the ZigZag cost model",
-    "logic": "logic synthesis with the real ABC",
 }
 OLDEST_PYTHON = (3, 11)
 
@@ -82,7 +81,7 @@ def check_installation() -> list[Check]:
         found = "imported from a folder: required versions are unknown"
         checks.append(Check("chipgym", "missing", found, "pip install -e ."))
     checks += [_check_library(name, lowest) for name, lowest in core.items()]
-    checks += [_check_kernel_cache(), _check_registration()]
+    checks += [_check_kernel_cache(), _check_registration(), _check_abc()]
     return checks + [_check_extra(extra, names) for extra, names in extras.items() if names]
 
 
@@ -154,6 +153,23 @@ def _check_registration() -> Check:
     if not single:
         return Check("environments", "problem", found, "pip install --force-reinstall chipgym")
     return Check("environments", "ok", found)
+
+
+def _check_abc() -> Check:
+    """Start the ABC behind the logic-synthesis environments."""
+    try:
+        from chipgym.simulators.core.errors import ChipGymError
+        from chipgym.simulators.logic.locate import find_abc
+        from chipgym.simulators.logic.session import AbcSession
+    except ImportError as error:
+        return Check("ABC", "problem", str(error), "pip install --force-reinstall chipgym")
+    advice = "pip install pyosys, or the path of a yosys-abc in CHIPGYM_ABC"
+    try:
+        executable = find_abc()
+        with AbcSession(executable.path, cache=None) as session:
+            return Check("ABC", "ok", f"{session.identity}, {executable.path}")
+    except ChipGymError as error:
+        return Check("ABC", "missing", str(error), advice)
 
 
 def _check_extra(extra: str, libraries: list[str]) -> Check:

@@ -24,7 +24,9 @@ def evaluate(
     wrapper: Annotated[
         str | None, typer.Option(help="Form of the actions; by default that of the training.")
     ] = None,
-    instances: Annotated[int, typer.Option(min=1, help="The first n test instances.")] = 8,
+    instances: Annotated[
+        int | None, typer.Option(min=1, help="The first n test instances; by default up to 8.")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Seed of the policy.")] = 0,
     env_kwarg: Annotated[
         list[str] | None, typer.Option("--env-kwarg", "-k", help="name=value; repeatable.")
@@ -36,7 +38,7 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Evaluate a policy or a trained agent on test instances, and score it where references are."""
-    from chipgym.experiments.environments import probe
+    from chipgym.experiments.environments import probe, with_instances
     from chipgym.experiments.evaluation import evaluate as episodes
     from chipgym.experiments.parallel import make_env_for
     from chipgym.experiments.references import stored_references
@@ -55,7 +57,8 @@ def evaluate(
     }
     if load is not None:
         given = _with_training(load, given)
-    task = TaskSpec.parse({"env": env_id, "instances": instances, **given})
+    task = TaskSpec.parse({"env": env_id, "instances": 1, **given})
+    task = with_instances(task, instances, usual=8)
     facts = probe(task)
     policy, name = _policy(agent, load)
     env = make_env_for(task, policy)

@@ -47,7 +47,7 @@ def _describe(env_id: str, scenario: str | None) -> tuple[dict[str, Any], str]:
     layout = getattr(base, "observation_layout", None)
     document = {
         "env": env_id,
-        "scenario": scenario,
+        "scenario": scenario or getattr(getattr(base, "scenario", None), "name", None),
         "observation_space": _space(env.observation_space),
         "action_space": _space(env.action_space),
         "primary_metric": facts.metric,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
@@ -20,13 +21,24 @@ def list_names(
         print_json(names)
         return
     console = output_console()
-    for title, entries in names.items():
+    for title, entries in _sections(names):
         console.print(f"[bold]{title}[/bold]")
         items = entries.items() if isinstance(entries, dict) else ((name, "") for name in entries)
         for name, text in items:
             console.print(
                 f"  {name:<32} {text}".rstrip(), highlight=False, markup=False, soft_wrap=True
             )
+
+
+def _sections(names: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield title and entries of what is printed; environments of equal scenarios share theirs."""
+    for title, entries in names.items():
+        if title != "scenarios":
+            yield title, entries
+            continue
+        for found in {tuple(each.items()): each for each in entries.values()}.values():
+            ids = ", ".join(env_id for env_id, each in entries.items() if each == found)
+            yield f"scenarios of {ids}", found
 
 
 def _names() -> dict[str, Any]:
@@ -40,7 +52,7 @@ def _names() -> dict[str, Any]:
     for name in env_ids():
         found = scenarios(name)
         if found:
-            listed.setdefault("scenarios", {}).update(found)
+            listed.setdefault("scenarios", {})[name] = found
     listed["policies"] = policy_names()
     listed["searchers"] = searcher_names()
     listed["algorithms"] = algorithm_names()

@@ -18,7 +18,8 @@ def dram_table(document: dict[str, Any]) -> Table:
     mean_ms = f"{document['summary']['archgym_mean_ms']:.2f}"
     table.add_row("mean over ArchGym's traces", mean_ms, "", "", "ms of CPU a trace")
     for row in document["cores"]:
-        what = f"simulate_batch, {row['threads']} threads"
+        threads = "1 thread" if row["threads"] == 1 else f"{row['threads']} threads"
+        what = f"simulate_batch, {row['trace']}, {threads}"
         _add_rate(table, what, row["evaluations_per_s"], "traces/s")
     for env_id, kinds in document["environment"].items():
         for kind, rate in kinds.items():

@@ -34,11 +34,13 @@ def train(
         list[str] | None, typer.Option(help="The same, for the PettingZoo form only.")
     ] = None,
     curve_points: Annotated[int, typer.Option(min=0, help="Points of the learning curve.")] = 10,
-    instances: Annotated[int, typer.Option(min=1, help="Test instances at the end.")] = 4,
+    instances: Annotated[
+        int | None, typer.Option(min=1, help="Test instances at the end; by default up to 4.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Train an agent, evaluate it, and keep it. The same command never trains twice."""
-    from chipgym.experiments.environments import probe
+    from chipgym.experiments.environments import probe, with_instances
     from chipgym.experiments.executors import make_executor
     from chipgym.experiments.jobs import Job, make_job
     from chipgym.experiments.results import is_finished, read_result
@@ -53,7 +55,7 @@ def train(
             "env": env_id,
             "scenario": scenario,
             "objective": objective,
-            "instances": instances,
+            "instances": 1,
             "kwargs": parse_settings("--env-kwarg", env_kwarg or []),
             "parallel_kwargs": parse_settings("--parallel-kwarg", parallel_kwarg or []),
             "wrapper": wrapper,
@@ -67,9 +69,11 @@ def train(
             "hyperparameters": overrides,
         }
     )
+    task = with_instances(task, instances, usual=4)
     facts = probe(task)
     check_form(agent, task)
-    curve = CurveSpec.parse({"points": curve_points, "instances": min(2, instances)})
+    in_curve = min(2, len(task.instance_indexes))
+    curve = CurveSpec.parse({"points": curve_points, "instances": in_curve})
     planned = make_job(
         Path("runs"), task, spec, seed, curve, facts.simulator_version, facts.content
     )

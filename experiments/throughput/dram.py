@@ -88,19 +88,20 @@ def measure_dram(effort: Effort = FULL, report: Callable[[str], None] = print) -
     Returns
     -------
     dict
-        A JSON document: ``simulator`` (a row a trace), ``summary``, ``cores``, ``environment``,
-        ``manifest``.
+        A JSON document: ``simulator`` (an entry a trace), ``summary``, ``cores`` (a row a trace and
+        number of threads), ``environment``, ``manifest``.
     """
     started, begin = timestamp(), time.perf_counter()
     document: dict[str, Any] = {"family": "dram"}
     report("measuring simulator")
+    workloads = _workloads()
     document["simulator"] = {
-        name: _simulator(workload, effort) for name, workload in _workloads().items()
+        name: _simulator(workload, effort) for name, workload in workloads.items()
     }
     times = [document["simulator"][name]["mean_ms"] for name in ARCHGYM_WORKLOADS]
     document["summary"] = {"archgym_mean_ms": round(sum(times) / len(times), 3)}
     report("measuring cores")
-    document["cores"] = _cores(effort)
+    document["cores"] = _cores(workloads, effort)
     report("measuring environment")
     document["environment"] = _environments(effort)
     document["manifest"] = build_manifest(
@@ -172,25 +173,32 @@ def _reference_rate(workload: Workload, effort: Effort) -> Rate:
     return measure_rate(reference, effort.repeats, warm_up=0)
 
 
-def _cores(effort: Effort) -> list[dict[str, Any]]:
-    """Evaluations per second of `simulate_batch` on growing numbers of threads."""
-    workload = _workloads()["cloud-1"]
-    reads_only = workload.trace.reads_only
-    configs = [config.canonical(reads_only=reads_only) for config in _designs(4 * effort.designs)]
-    configs = list(dict.fromkeys(configs))
+def _cores(workloads: dict[str, Workload], effort: Effort) -> list[dict[str, Any]]:
+    """Speed of `simulate_batch` on growing numbers of threads, a row a trace and number."""
+    cores = os.cpu_count() or 1
+    counts = [1 << power for power in range(cores.bit_length())]
     rows: list[dict[str, Any]] = []
-    threads = 1
-    while threads <= (os.cpu_count() or 1):
+    for name, workload in workloads.items():
+        reads_only = workload.trace.reads_only
+        drawn = _designs(4 * effort.designs)
+        configs = list(dict.fromkeys(each.canonical(reads_only=reads_only) for each in drawn))
+        single = 0.0
+        for threads in counts:
 
-        def evaluate(count: int = threads) -> int:
-            return len(simulate_batch(workload, configs, threads=count))
+            def evaluate(count: int = threads) -> int:
+                return len(simulate_batch(workload, configs, threads=count))  # noqa: B023
 
-        rate = measure_rate(evaluate, effort.repeats)
-        speed_up = round(rate.best / rows[0]["evaluations_per_s"]["best"], 2) if rows else 1.0
-        rows.append(
-            {"threads": threads, "evaluations_per_s": rate.document(), "speed_up": speed_up}
-        )
-        threads *= 2
+            rate = measure_rate(evaluate, effort.repeats)
+            single = single or rate.best
+            rows.append(
+                {
+                    "trace": name,
+                    "threads": threads,
+                    "evaluations_per_s": rate.document(),
+                    "requests_per_s": round(rate.median * len(workload.trace)),
+                    "speed_up": round(rate.best / single, 2),
+                }
+            )
     return rows
 
 

@@ -142,7 +142,11 @@ def check_range(
     above = high is not None and number and value > high
     if number and value == value and abs(value) != float("inf") and not below and not above:
         return
-    left = "" if low is None else f"{'>' if low_open else '>='} {low:g}"
-    right = "" if high is None else f"<= {high:g}"
+    left = "" if low is None else f"{'>' if low_open else '>='} {_shown(low)}"
+    right = "" if high is None else f"<= {_shown(high)}"
     bounds = " and ".join(part for part in (left, right) if part) or "a finite number"
     raise InvalidValueError(field, value, bounds)
+
+
+def _shown(bound: float) -> str:
+    return str(bound) if isinstance(bound, int) else f"{bound:g}"

@@ -132,7 +132,7 @@ phy_delay_fw_ns, phy_delay_bw_ns : float
     def canonical(self, *, reads_only: bool = False) -> ControllerConfig:
         """Return the configuration with every ignored setting at its default.
 
-        Two configurations with equal canonical forms give equal results.
+        Two configurations with equal canonical forms give equal results, on every device.
 
         Parameters
         ----------
@@ -141,7 +141,7 @@ phy_delay_fw_ns, phy_delay_bw_ns : float
         """
         default = ControllerConfig()
         changes: dict[str, Any] = {}
-        if self.scheduler != "GrpFrFcfsWm":
+        if self.scheduler != "GrpFrFcfsWm" or reads_only:
             changes |= {
                 name: getattr(default, name) for name in ("high_watermark", "low_watermark")
             }
@@ -150,7 +150,7 @@ phy_delay_fw_ns, phy_delay_bw_ns : float
         if self.refresh_policy == "NoRefresh":
             for name in ("refresh_max_postponed", "refresh_max_pulledin"):
                 changes[name] = getattr(default, name)
-        if reads_only and self.scheduler in ("FrFcfsGrp", "GrpFrFcfs"):
+        if reads_only and "Grp" in self.scheduler:
             changes["scheduler"] = "FrFcfs"
         if reads_only and self.scheduler_buffer == "ReadWrite":
             changes["scheduler_buffer"] = "Shared"

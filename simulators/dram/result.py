@@ -122,7 +122,9 @@ class DramResult:
     counts : dict of str to int
         Commands issued, by name.
     invocations : int
-        Calls of the controller, the simulator's unit of work.
+        Calls of the controller: the simulator's own unit of work and no part of the model. The
+        plain-Python model may need one fewer, where a request that was just accepted makes its bank
+        wait longer.
     trace : CommandTrace or None
         Command by command, where it was asked for.
     request_cycle : int64 array, shape (N,), optional

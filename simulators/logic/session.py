@@ -33,15 +33,13 @@ from chipgym.simulators.logic.mapping import (
 )
 from chipgym.simulators.logic.recipes import check_command
 from chipgym.simulators.logic.state import LogicState
-from chipgym.simulators.logic.worker import Limits, Worker
+from chipgym.simulators.logic.worker import READ, Limits, Worker
 
 __all__ = ["AbcSession"]
 
 _OUTPUT = "out.aig"
-_WRITE = f"write_aiger {_OUTPUT}"
-_STORE = f"{_WRITE}; empty; read_aiger {_OUTPUT}; print_stats"
+_STORE = f"write_aiger {_OUTPUT}; {READ.format(_OUTPUT)}print_stats"
 _FRESH = "@"  # no state has this digest: the process must read the circuit anew
-
 
 MODES = ("persistent", "per-call")
 
@@ -170,7 +168,7 @@ class AbcSession:
         if scan(body).outputs == 0:
             raise InvalidValueError(name, "no outputs", "at least one output")
         key = (self.build, body_digest(body), "")
-        return self._cached_state(key, body, "print_stats; " + _WRITE)
+        return self._cached_state(key, body, "")
 
     def step(self, state: LogicState, command: str) -> LogicState:
         """Run one command of a recipe and return the state after it.
@@ -186,32 +184,29 @@ class AbcSession:
         if checked is None:
             checked = self._known.setdefault(command, check_command(command))
         return self._cached_state(
-            (self._build or self.build, state.digest, checked), state.body, f"{checked}; {_STORE}"
+            (self._build or self.build, state.digest, checked), state.body, checked
         )
 
-    def _cached_state(self, key: tuple[str, ...], body: bytes, commands: str) -> LogicState:
+    def _cached_state(self, key: tuple[str, ...], body: bytes, command: str) -> LogicState:
         if self.cache is not None:
             found = self.cache.get(key)
             if found is not None:
                 return found
-        state = self._new_state(key[1], body, commands)
+        with self._steps.lock:
+            state = self._new_state(key[1], body, command)
         return state if self.cache is None else self.cache.put(key, state)
 
-    def _new_state(self, digest: str, body: bytes, commands: str) -> LogicState:
-        with self._steps.lock:
-            return self._locked_state(digest, body, commands)
-
-    def _locked_state(self, digest: str, body: bytes, commands: str) -> LogicState:
-        answer = self._steps.run(commands, digest, body)
-        nodes, levels = parse_aig(commands.removesuffix("; " + _STORE), answer)
+    def _new_state(self, digest: str, body: bytes, command: str) -> LogicState:
+        """Run a command, or none, and store what it makes of the circuit."""
+        line = f"{command}; {_STORE}" if command else _STORE
+        nodes, levels = parse_aig(command or "read_aiger", self._steps.run(line, digest, body))
         written = self._steps.read(_OUTPUT)
         header = scan(written, _OUTPUT)
         if (header.inputs, header.outputs) != _ports(body):
-            raise AbcCommandError(commands, "the circuit has other inputs or outputs than before")
+            raise AbcCommandError(command, "the circuit has other inputs or outputs than before")
         result = written[: _end_of_body(written, header.ands_start, header.ands)]
         state = LogicState(result, body_digest(result), nodes, levels)
-        if commands.endswith(_STORE):
-            self._steps.loaded = state.digest
+        self._steps.loaded = state.digest
         return state
 
     def map(
@@ -249,18 +244,15 @@ class AbcSession:
         key = (self.build, state.digest, commands, library.digest)
         if self.cache is not None and (found := self.cache.get(key)) is not None:
             return Mapping(int(found[0]), *found[1:])
-        if buffered:
-            # In the process of `map`: both change the library that is loaded.
-            worker.forget_library()
         try:
-            result = parse_timing(commands, worker.run(commands, _FRESH, state.body, library))
+            # Buffering happens in the process of `map`, and both change the library there.
+            answer = worker.run(commands, _FRESH, state.body, library, fresh_library=buffered)
+            result = parse_timing(commands, answer)
         except (AbcCommandError, AbcCrashedError) as error:
             if _NO_INVERTER.search(error.output):
                 allowed = "a library with an inverter and a buffer"
                 raise InvalidValueError("library", library.name, allowed) from error
             raise
-        if buffered:
-            worker.forget_library()
         if self.cache is not None:
             self.cache.put(key, (result.gates, result.area, result.delay_ps))
         return result

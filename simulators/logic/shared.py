@@ -16,6 +16,7 @@ from typing import Any, Self
 
 from chipgym.simulators.core.errors import check_range
 from chipgym.simulators.logic.cache import ResultCache
+from chipgym.simulators.logic.errors import AbcNotFoundError
 from chipgym.simulators.logic.locate import AbcExecutable, find_abc
 from chipgym.simulators.logic.session import AbcSession
 from chipgym.simulators.logic.state import LogicState
@@ -184,6 +185,18 @@ class SharedSessions:
     def executable(self) -> AbcExecutable:
         """The ABC that runs."""
         return self._join().executable
+
+    @property
+    def identity(self) -> str:
+        """Package of the ABC that runs, or else its build string; ``"none"`` without an ABC."""
+        try:
+            package = self.executable.package
+            if package:
+                return package
+            with self.session() as session:
+                return session.build
+        except AbcNotFoundError:
+            return "none"
 
     @property
     def cache(self) -> ResultCache | None:

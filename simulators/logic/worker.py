@@ -14,11 +14,17 @@ from chipgym.simulators.logic.errors import AbcCrashedError, AbcTimeoutError
 from chipgym.simulators.logic.library import Library
 from chipgym.simulators.logic.locate import AbcExecutable
 from chipgym.simulators.logic.process import AbcDiedError, AbcProcess, OneShotProcess
-from chipgym.simulators.logic.workspace import create_workspace, delete_workspace
+from chipgym.simulators.logic.workspace import (
+    create_workspace,
+    delete_workspace,
+    note_process,
+)
 
-__all__ = ["Limits", "Worker"]
+__all__ = ["READ", "Limits", "Worker"]
 
-READ = "empty; read_aiger {}; "
+# Without ABC's check of the network (-c), which takes longer than the reading: files are checked
+# here, or written by ABC itself. `empty` first, as a failed read leaves the last circuit in place.
+READ = "empty; read_aiger -c {}; "
 # A request that ABC does not survive as often as this is to blame itself.
 _ATTEMPTS = 3
 _INPUT, _LIBRARY = "in.aig", "library.lib"
@@ -125,6 +131,8 @@ class Worker:
             held.process = kind(
                 self.executable, held.folder, self.limits.start_s, self.limits.memory_mb
             )
+            if held.process.pid is not None:
+                note_process(held.folder, held.process.pid)
         return held.process
 
     def _forget(self) -> None:
@@ -166,6 +174,8 @@ class Worker:
         body: bytes,
         library: Library | None = None,
         limit_s: float | None = None,
+        *,
+        fresh_library: bool = False,
     ) -> str:
         """Run commands on a circuit and return what ABC printed.
 
@@ -181,6 +191,9 @@ class Worker:
             Loaded first unless it is.
         limit_s : float, optional
             Instead of the worker's limit.
+        fresh_library : bool
+            Read the library before this request, and again before the next that needs it: for
+            commands that depend on what others did to the library, and do something to it.
 
         Raises
         ------
@@ -191,6 +204,8 @@ class Worker:
         with self.lock:
             for attempt in range(_ATTEMPTS):
                 try:
+                    if fresh_library:
+                        self._library = None
                     return self._attempt(commands, digest, body, library, limit)
                 except AbcDiedError as error:
                     self._forget()
@@ -203,6 +218,9 @@ class Worker:
                 except BaseException:
                     self._forget()
                     raise
+                finally:
+                    if fresh_library:
+                        self._library = None
         raise AssertionError("unreachable")
 
     def read(self, name: str) -> bytes:
@@ -210,10 +228,6 @@ class Worker:
         # A path object costs more than the reading.
         with io.FileIO(f"{self.folder}{os.sep}{name}") as file:
             return file.readall()
-
-    def forget_library(self) -> None:
-        """Read the library again before the next request that needs it."""
-        self._library = None
 
     def close(self) -> None:
         """Kill the process and delete its folder; a later request starts anew."""

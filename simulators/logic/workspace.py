@@ -8,13 +8,15 @@ import hashlib
 import os
 import re
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 
-__all__ = ["create_workspace", "delete_workspace"]
+__all__ = ["create_workspace", "delete_workspace", "note_process"]
 
 _PREFIX = "chipgym-abc"
 _MEMORY = Path("/dev/shm")
+_NOTE = "abc.pid"
 # Room for the largest benchmark circuits and a library; a container's default is 64 MB.
 _ROOM = 16 << 20
 
@@ -52,15 +54,33 @@ def _owner(name: str) -> int | None:
     return int(match[1]) if match else None
 
 
+def note_process(folder: Path, pid: int) -> None:
+    """Leave a note of the ABC that works in a folder, for whoever sweeps it."""
+    (folder / _NOTE).write_text(str(pid), encoding="ascii")
+
+
+def _end_orphan(folder: Path) -> None:
+    """Kill the ABC that still works in the folder of a process that was killed.
+
+    ABC ends with the pipe that its commands come from, but not in the middle of a command.
+    """
+    with contextlib.suppress(OSError, ValueError):
+        pid = int((folder / _NOTE).read_text(encoding="ascii"))
+        # The number may be another process's by now; the working directory is only that ABC's.
+        if Path(f"/proc/{pid}/cwd").readlink() == folder:
+            os.kill(pid, signal.SIGKILL)
+
+
 @functools.cache
 def _sweep(base: Path, pid: int) -> None:
-    """Delete what killed processes of this user left behind, once a process."""
+    """Clear up after killed processes of this user, once a process."""
     del pid  # part of the cache's key: a forked process sweeps again
     for folder in base.glob(f"{_PREFIX}-*"):
         with contextlib.suppress(OSError):
             owner = _owner(folder.name)
             mine = folder.stat().st_uid == os.getuid()
             if owner is not None and mine and not _is_alive(owner):
+                _end_orphan(folder)
                 shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -1,26 +1,39 @@
-"""The tutorial runs as a script, and becomes a page."""
+"""The tutorials run as scripts, and become pages."""
 
 from __future__ import annotations
 
 import os
+import re
 import resource
 import runpy
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from chipgym.simulators.logic.errors import AbcNotFoundError
+from chipgym.simulators.logic.locate import find_abc
+
 ROOT = Path(__file__).parents[2]
-TUTORIAL = ROOT / "examples" / "soc_scheduling_tutorial.py"
+# Script of each tutorial, and a word of what it prints.
+TUTORIALS = {
+    "soc_scheduling_tutorial.py": "ETF",
+    "dram_tuning_tutorial.py": "simulated-annealing",
+    "logic_synthesis_tutorial.py": "resyn2",
+}
 
 
 @pytest.mark.slow
-def test_the_tutorial_runs(tmp_path: Path) -> None:
+@pytest.mark.parametrize("script", TUTORIALS)
+def test_the_tutorial_runs(script: str, tmp_path: Path) -> None:
+    if "logic" in script:
+        require_abc()
     variables = dict(os.environ, PYTHONPATH=os.pathsep.join([str(ROOT), *sys.path]))
     before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
     done = subprocess.run(
-        [sys.executable, str(TUTORIAL)],
+        [sys.executable, str(ROOT / "examples" / script)],
         cwd=tmp_path,
         env=variables,
         capture_output=True,
@@ -28,18 +41,41 @@ def test_the_tutorial_runs(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    assert "ETF" in done.stdout
+    assert TUTORIALS[script] in done.stdout
     # Processor time, because other tests may run beside this one.
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before < 60
 
 
+def require_abc() -> None:
+    """Skip where ABC is not installed."""
+    try:
+        find_abc()
+    except AbcNotFoundError as error:
+        pytest.skip(f"no ABC: {error}")
+
+
+def generate() -> dict[str, Any]:
+    """Load the generator of pages, which is no module."""
+    return runpy.run_path(str(ROOT / "docs" / "generate.py"), run_name="generate")
+
+
+def test_tutorials_become_pages() -> None:
+    namespace = generate()
+    assert set(namespace["TUTORIALS"].values()) == set(TUTORIALS)
+    for script in TUTORIALS:
+        page = namespace["tutorial_page"](ROOT / "examples" / script)
+        assert page.startswith("# ")
+        assert page.count("```python") == page.count("```") / 2
+        assert "# %%" not in page
+        for link in re.findall(r"\]\(([^)#]+\.md)[^)]*\)", page):
+            assert (ROOT / "docs" / link).is_file(), link
+
+
 def test_pages_are_made_from_the_code() -> None:
-    generate = runpy.run_path(str(ROOT / "docs" / "generate.py"), run_name="generate")
-    pages = dict(generate["pages"]())
-    assert {"environments/index.md", "environments/soc-scheduling.md", "tutorial.md"} <= set(pages)
+    pages = dict(generate()["pages"]())
+    assert {"environments/index.md", "environments/soc-scheduling.md", "tutorial-soc.md"} <= set(
+        pages
+    )
     page = pages["environments/soc-scheduling.md"]
     for expected in ("`six-app-mid`", "`pairs`", "## Rewards", "gymnasium.make("):
         assert expected in page, expected
-    tutorial = pages["tutorial.md"]
-    assert tutorial.startswith("# ")
-    assert tutorial.count("```python") == tutorial.count("```") / 2

@@ -288,7 +288,11 @@ def test_list_as_json(chipgym: Any) -> None:
     assert "genetic" in names["searchers"]
     assert "maskable_ppo" in names["algorithms"]
     assert "quick" in names["suites"]
-    assert "six-app-high" in names["scenarios"]
+    assert "six-app-high" in names["scenarios"]["chipgym/SocScheduling-v0"]
+    toys = {
+        names["scenarios"][f"chipgym/{name}-v0"]["toy"] for name in ("DramDesign", "DramCommand")
+    }
+    assert len(toys) == 2, "each environment has its own"
 
 
 def test_info_as_json(chipgym: Any) -> None:

@@ -1,6 +1,7 @@
 """The logic-synthesis simulator against the reference results, every case and every column."""
 
 import csv
+import shutil
 
 import pytest
 
@@ -78,7 +79,7 @@ def test_a_changed_value_fails(reference, shared_folder, tmp_path, monkeypatch):
     assert "r00" in file.worst["nf_area"]
 
 
-def test_missing_circuits_are_skipped_and_said(reference, tmp_path, monkeypatch):
+def test_missing_circuits_are_skipped_and_said(reference, shared_folder, tmp_path, monkeypatch):
     monkeypatch.setenv("CHIPGYM_SHARED", str(tmp_path))
 
     def keep(name, row):
@@ -89,6 +90,8 @@ def test_missing_circuits_are_skipped_and_said(reference, tmp_path, monkeypatch)
 
     folder = tmp_path / "golden" / "logic"
     folder.mkdir(parents=True)
+    circuits = tmp_path / "data" / "logic" / "generated"
+    shutil.copytree(shared_folder / "data" / "logic" / "generated", circuits)
     report = validate_logic(reduced(reference, folder, keep))
     (file,) = (file for file in report.files if file.skipped_rows)
     assert file.skipped_rows == 1

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -67,3 +69,98 @@ def submission(tmp_path: Path, fake_run: Any, suite_file: str) -> Callable[[str]
         return out
 
     return make
+
+
+@pytest.fixture(scope="session")
+def submit_suite(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., tuple[Path, str]]:
+    """Run a suite and submit its first agent; returns the folder and the file of the suite."""
+    from chipgym.experiments.executors import make_executor
+    from chipgym.experiments.runner import plan_suite, run_suite
+    from chipgym.experiments.submission import submit
+    from chipgym.experiments.suite import Suite
+
+    def make(document: dict[str, Any]) -> tuple[Path, str]:
+        root = tmp_path_factory.mktemp("submitted")
+        path = root / "suite.yaml"
+        path.write_text(yaml.safe_dump(document))
+        run = run_suite(plan_suite(Suite.parse(document), root / "run"), make_executor("serial", 1))
+        agent = document["agents"][0]["name"]
+        outcome = submit(run, agent, root / "submission", suite=str(path))
+        assert outcome.passed, outcome.reasons
+        assert {task.feasibility for task in outcome.tasks} == {"checked"}
+        return root / "submission", str(path)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def kept_references() -> dict[str, Any]:
+    """References by task, made once."""
+    return {}
+
+
+@pytest.fixture
+def reasons_against(
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    kept_references: dict[str, Any],
+) -> Callable[..., tuple[str, ...]]:
+    """Verify a copy of a submission in which something was changed; returns the reasons."""
+    from chipgym.experiments import references
+    from chipgym.leaderboards.verify import verify_submission
+
+    real = references.measure_references
+
+    def measure(task: Any, facts: Any, command: str) -> Any:
+        key = task.model_dump_json() + facts.simulator_version
+        if key not in kept_references:
+            kept_references[key] = real(task, facts, command)
+        return kept_references[key]
+
+    monkeypatch.setattr(references, "measure_references", measure)
+
+    def verify(
+        submitted: tuple[Path, str],
+        change_records: Callable[[list[Any]], None] = lambda records: None,
+        change_head: Callable[[Any], None] = lambda head: None,
+    ) -> tuple[str, ...]:
+        folder, suite = submitted
+        copy = tmp_path_factory.mktemp("changed") / "submission"
+        shutil.copytree(folder, copy)
+        records = [json.loads(line) for line in (copy / "records.jsonl").read_text().splitlines()]
+        change_records(records)
+        text = "".join(json.dumps(record) + "\n" for record in records)
+        (copy / "records.jsonl").write_text(text)
+        head = json.loads((copy / "submission.json").read_text())
+        change_head(head)
+        (copy / "submission.json").write_text(json.dumps(head))
+        outcome = verify_submission(copy, suite=suite)
+        assert outcome.passed == (not outcome.reasons)
+        return outcome.reasons
+
+    return verify
+
+
+@pytest.fixture
+def play_jointly() -> Callable[..., tuple[Any, Any]]:
+    """Play a task's PettingZoo form with random joint actions; returns environment and record."""
+    from chipgym.experiments.evaluation import run_episode
+    from chipgym.experiments.parallel import JointEnv, make_parallel_env
+    from chipgym.experiments.suite import TaskSpec
+
+    class Random:
+        def __init__(self, space: Any) -> None:
+            self.space = space
+
+        def reset(self, num_envs: int, seed: int) -> None:
+            self.space.seed(seed)
+
+        def act(self, observations: Any, masks: Any, problems: Any) -> list[Any]:
+            return [self.space.sample()]
+
+    def play(document: dict[str, Any]) -> tuple[Any, Any]:
+        env = JointEnv(make_parallel_env(TaskSpec.parse(document)))
+        policy = Random(env.action_space)
+        return env, run_episode(env, policy, task="t", agent="a", seed=0, instance=0)
+
+    return play

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,9 @@ __all__ = ["Outcomes", "measure"]
 
 Floats = npt.NDArray[np.float64]
 
+SAME = 1e-9
+"""Regret in percent that is none: rounding of logarithms."""
+
 
 @dataclass(frozen=True, eq=False)
 class Outcomes:
@@ -27,8 +30,8 @@ class Outcomes:
     algorithms : tuple of str
     normalised : dict of float64 arrays, shape (entries, P, S, B)
         By algorithm: 0 is the mean score of a random design, 1 the optimum.
-    regret : dict of float64 arrays, shape (entries, P, S)
-        By algorithm: what the objective costs more than the optimum at the end, in percent.
+    regret : dict of float64 arrays, shape (entries, P, S, B)
+        By algorithm: what the objective costs more than at the optimum, in percent.
     """
 
     algorithms: tuple[str, ...]
@@ -50,24 +53,31 @@ class Outcomes:
         """Mean normalised score of the stored entry after each evaluation, shape (B,)."""
         return np.asarray(self.normalised[algorithm][0].mean(axis=(0, 1)))
 
+    def stored_regret(self, algorithm: str) -> Floats:
+        """Mean regret of the stored entry after each evaluation in percent, shape (B,)."""
+        return np.asarray(self.regret[algorithm][0].mean(axis=(0, 1)))
+
+    def entry_regrets(self, algorithm: str) -> Floats:
+        """Mean regret of every entry at the end in percent, shape (entries,)."""
+        return np.asarray(self.regret[algorithm][..., -1].mean(axis=(1, 2)))
+
     def entry_curves(self, algorithm: str) -> Floats:
         """Mean normalised score of every entry after each evaluation, shape (entries, B)."""
         return np.asarray(self.normalised[algorithm].mean(axis=(1, 2)))
 
     def document(self, algorithm: str) -> dict[str, Any]:
         """Return an algorithm's numbers at the end of the budget."""
-        final, regret = self.normalised[algorithm][..., -1], self.regret[algorithm]
-        means = final.mean(axis=(1, 2))
-        best, regrets = int(means.argmax()), regret.mean(axis=(1, 2))
+        final = self.normalised[algorithm][..., -1]
+        regret, regrets = self.regret[algorithm][..., -1], self.entry_regrets(algorithm)
+        found = regret <= SAME
         return {
             "entries": len(final),
-            "stored_normalised_iqm": _interval(final[0]),
-            "best_normalised_iqm": _interval(final[best]),
-            "entry_normalised_means": means.tolist(),
-            "stored_regret_percent": float(regrets[0]),
-            "best_regret_percent": float(regrets[best]),
-            "worst_regret_percent": float(regrets[int(means.argmin())]),
-            "optimum_found_percent": float(100 * (regret <= 1e-9).mean()),
+            "stored_normalised_iqm": _interval(final[0], iqm),
+            "entry_normalised_means": final.mean(axis=(1, 2)).tolist(),
+            "stored_regret_percent": _interval(regret[0], _mean),
+            "entry_regret_percent": regrets.tolist(),
+            "stored_optimum_found_percent": float(100 * found[0].mean()),
+            "optimum_found_percent": float(100 * found.mean()),
         }
 
 
@@ -87,15 +97,18 @@ def measure(entries: Sequence[Entry]) -> Outcomes:
 
 
 def _scores(entry: Entry) -> tuple[Floats, Floats]:
-    """Normalised score over evaluations and final regret, a row a seed."""
+    """Normalised score and regret in percent over evaluations, a row a seed."""
     problem = tabulated_problem(entry.workload, entry.objective)
     best = best_so_far(problem, entry)
     low, high = problem.random_score, problem.optimum
-    final = [problem.regret_percent(score) for score in best[:, -1]]
-    return (best - low) / (high - low), np.array(final)
+    return (best - low) / (high - low), 100 * np.expm1(high - best)
 
 
-def _interval(final: Floats) -> list[float]:
-    """Interquartile mean over problems and seeds with its 95 % interval, stratified by problem."""
-    interval = bootstrap_interval([row[:, None] for row in final], iqm)
+def _mean(values: Floats) -> Floats:
+    return np.asarray(values.mean(axis=-1))
+
+
+def _interval(final: Floats, statistic: Callable[[Floats], Floats]) -> list[float]:
+    """Statistic over problems and seeds with its 95 % interval, stratified by problem."""
+    interval = bootstrap_interval([row[:, None] for row in final], statistic)
     return [float(interval.value), float(interval.low), float(interval.high)]

@@ -34,9 +34,9 @@ from chipgym.simulators.dram.simulate import SIMULATOR_VERSION, simulate
 __all__ = ["run"]
 
 MODULE = "chipgym.experiments.papers.archgym_proxy.tasks"
-TRAIN_ROWS = (1_000, 10_000, 100_000)
+TRAIN_ROWS = (1_000, 10_000, 30_000)
 DIVERSITY_ROWS = (1_000, 5_000)
-SEEDS = 5
+SEEDS = 3
 SIMULATIONS = 50
 
 

@@ -132,7 +132,7 @@ def _optima_table(document: dict[str, Any]) -> Table:
                     "designs that reach it": best["designs"],
                     "median / optimum": spread["quantiles"][50] / best["value"],
                     "worst / optimum": spread["quantiles"][-1] / best["value"],
-                    "optimum without refresh": content["all"]["optima"][cost]["value"],
+                    "optimum, refresh may be off": content["all"]["optima"][cost]["value"],
                 }
             )
     designs, controllers = document["space"]["designs"], document["space"]["controllers"]

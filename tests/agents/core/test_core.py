@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+from gymnasium import spaces
 
 from chipgym.agents.core.masks import repair_actions
 from chipgym.agents.core.policy import Policy
@@ -52,6 +53,34 @@ def test_random_without_masks_or_valid_actions() -> None:
         RandomPolicy().act(np.zeros((1, 1)), None, None)
     with pytest.raises(InvalidValueError, match="no valid action"):
         policy.act(np.zeros((1, 1)), np.zeros((1, 3), dtype=bool), None)
+
+
+@pytest.mark.parametrize(
+    "space",
+    [
+        spaces.Discrete(3, start=2),
+        spaces.MultiDiscrete([4, 2, 3]),
+        spaces.Box(np.array([-1.0, 5.0], np.float32), np.array([2.0, 6.0], np.float32)),
+    ],
+)
+def test_random_draws_from_any_action_space_without_masks(space: spaces.Space) -> None:
+    observations = np.zeros((2, 1))
+    policy = RandomPolicy(action_space=space)
+    policy.reset(2, 4)
+    drawn = [policy.act(observations, None, None) for _ in range(40)]
+    assert all(space.contains(row.astype(space.dtype)) for rows in drawn for row in rows)
+    assert len({rows[0].tobytes() for rows in drawn}) > 2
+    assert any((rows[0] != rows[1]).any() for rows in drawn)
+    policy.reset(1, 4)
+    again = [policy.act(observations[:1], None, None)[0] for _ in range(40)]
+    np.testing.assert_array_equal(again, [rows[0] for rows in drawn])
+
+
+def test_random_keeps_the_masks_of_several_choices() -> None:
+    policy = RandomPolicy(action_space=spaces.MultiDiscrete([2, 3]))
+    masks = np.array([[True, False, True, False, True]])
+    drawn = {tuple(policy.act(np.zeros((1, 1)), masks, None)[0]) for _ in range(60)}
+    assert drawn == {(0, 0), (0, 2)}
 
 
 def test_registry_makes_every_policy_under_its_name() -> None:

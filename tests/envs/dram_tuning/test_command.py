@@ -163,10 +163,12 @@ def test_arguments_and_traces():
     env = make(entries=4, num_requests=10)
     assert env.action_space.n == 9
     trace = Trace(np.arange(6), np.arange(6) * 64, np.zeros(6), name="mine")
-    _, info = env.reset(options={"trace": trace})
-    assert info["instance"] == "trace-mine"
+    _, info = env.reset(options={"workload": trace})
+    assert info["instance"] == "workload-mine"
+    with pytest.raises(InvalidValueError, match=r"action = 0\.5 .* an integer"):
+        env.step(0.5)
     longer = Trace(np.arange(11), np.arange(11) * 64, np.zeros(11))
     with pytest.raises(InvalidValueError, match="at most num_requests = 10"):
-        env.reset(options={"trace": longer})
+        env.reset(options={"workload": longer})
     with pytest.raises(InvalidValueError, match="problem views"):
         make_policy("FR_FCFS").act(np.zeros((1, 1)), None, None)

@@ -10,6 +10,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 
+from chipgym.envs.dram_tuning import evaluation
 from chipgym.envs.dram_tuning.env import DramDesignEnv
 from chipgym.envs.dram_tuning.evaluation import evaluate_batch
 from chipgym.envs.dram_tuning.presets import SCENARIOS
@@ -185,6 +186,29 @@ def test_equal_keys_mean_equal_results() -> None:
     _, third = evaluate(env, {"arbiter": "Fifo", "max_active_transactions": 1})
     assert first["design_key"] == second["design_key"] != third["design_key"]
     assert first["metrics"] == second["metrics"] != third["metrics"]
+
+
+def test_a_design_is_simulated_once_for_a_workload(monkeypatch: pytest.MonkeyPatch) -> None:
+    simulated: list[ControllerConfig] = []
+
+    def counted(workload: Any, config: ControllerConfig) -> Any:
+        simulated.append(config)
+        return simulate(workload, config)
+
+    monkeypatch.setattr(evaluation, "simulate", counted)
+    env = make(split="test")
+    env.reset(options={"instance": 0})
+    simulated.clear()
+    ignored = {"arbiter": "Simple", "max_active_transactions": 1}
+    designs = [env.problem.encode({"page_policy": "Closed", **more}) for more in ({}, ignored)]
+    tasks = [(env.instance, design) for design in (*designs, *designs)]
+    first = evaluate_batch(env.design_space, env.objective_entry, tasks)
+    again = evaluate_batch(env.design_space, env.objective_entry, tasks)
+    assert len(simulated) == 1
+    assert {outcome.score for outcome in (*first, *again)} == {first[0].score}
+    env.reset(options={"instance": 1})
+    evaluate_batch(env.design_space, env.objective_entry, [(env.instance, designs[0])])
+    assert len(simulated) == 3  # and the default of the new instance
 
 
 def test_the_return_is_the_score_of_the_best_design() -> None:
@@ -424,3 +448,5 @@ def test_an_address_beyond_the_device_is_refused() -> None:
     trace = Trace([0], [1 << 40], [False], "far")
     with pytest.raises(InvalidValueError, match="below the"):
         make().reset(options={"workload": trace})
+    with pytest.raises(InvalidValueError, match="below the"):
+        make(workload=trace)

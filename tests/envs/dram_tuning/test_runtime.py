@@ -175,10 +175,10 @@ def test_wrong_arguments_and_actions_are_refused():
 def test_a_trace_of_one_s_own():
     env = make()
     trace = Trace(np.arange(50), np.arange(50) * 64, np.zeros(50), name="mine")
-    _, info = env.reset(options={"trace": trace})
-    assert info["instance"] == "trace-mine"
+    _, info = env.reset(options={"workload": trace})
+    assert info["instance"] == "workload-mine"
     with pytest.raises(InvalidValueError, match="Trace"):
-        env.reset(options={"trace": [1, 2]})
+        env.reset(options={"workload": [1, 2]})
 
 
 def test_threads_do_not_change_results():

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from chipgym.envs.logic_synthesis.env import LogicSynthesisEnv
 from chipgym.envs.logic_synthesis.presets import ACTION_SETS, RIGID, SCENARIOS
+from chipgym.envs.logic_synthesis.response import THRESHOLD, main, response
 from chipgym.experiments.environments import instance_hash
 from chipgym.simulators.core.errors import (
     ChipGymError,
@@ -19,6 +20,7 @@ from chipgym.simulators.core.errors import (
     UnknownNameError,
 )
 from chipgym.simulators.logic.circuits import Circuit, circuit_names
+from chipgym.simulators.logic.epfl import EPFL_FILES, epfl_circuit
 from chipgym.simulators.logic.errors import AbcCommandError
 from chipgym.simulators.logic.recipes import RECIPES, recipe_from_digits
 from chipgym.simulators.logic.session import AbcSession
@@ -298,19 +300,30 @@ def test_observation_describes_circuit_and_recipe():
 
 def test_scenarios_keep_training_and_test_apart():
     shipped = set(circuit_names())
+    # By content: two names could be one circuit.
+    digests = {name: Circuit.named(name).digest for name in shipped}
+    digests |= {f"epfl-{name}": file.sha256 for name, file in EPFL_FILES.items()}
     for scenario in SCENARIOS.values():
         if scenario.name != "single":
-            assert not set(scenario.train) & set(scenario.test), scenario.name
+            train, test = ({digests[n] for n in names} for names in (scenario.train, scenario.test))
+            assert not train & test, scenario.name
         for name in (*scenario.train, *scenario.test):
             assert name.startswith("epfl-") or name in shipped
             assert name not in RIGID
         assert len(set(scenario.train)) == len(scenario.train)
 
 
+def test_rigid_benchmarks_do_not_respond(shared_folder, monkeypatch, capsys):
+    monkeypatch.setattr(
+        "chipgym.envs.logic_synthesis.generator.epfl_circuit",
+        lambda name: epfl_circuit(name, shared_folder / "data" / "logic" / "epfl"),
+    )
+    main(["epfl-adder", "epfl-ctrl"])
+    assert capsys.readouterr().out.endswith("rigid: epfl-adder\n")
+
+
 @pytest.mark.parametrize("name", ["barrel-16", "decoder-5"])
 def test_rigid_circuits_do_not_respond(name):
-    from chipgym.envs.logic_synthesis.response import THRESHOLD, response
-
     with AbcSession() as session:
         assert response(Circuit.named(name), session) < THRESHOLD
         assert response(Circuit.named("crc16-16"), session) > THRESHOLD
@@ -341,5 +354,7 @@ def test_map_and_nf_give_what_the_simulator_says():
         with AbcSession(cache=None) as session:
             final = run_recipe(Circuit.named(SMALL).body, RECIPES["resyn2"], session).final
             mapping = session.map(final, mapper=mapper, buffered=buffered)
+            assert info["abc_build"] == session.build
         assert info["metrics"]["area"] == mapping.area
+        assert (info["mapper"], info["library"]) == (mapper, "logical-effort")
         assert info["metrics"]["delay_ps"] == mapping.delay_ps

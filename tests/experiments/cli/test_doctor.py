@@ -71,3 +71,12 @@ def test_a_missing_extra_is_not_a_problem(metadata: list[str]) -> None:
     assert "no-such-solver" in found["[exact]"].found
     assert found["[exact]"].advice == "pip install 'chipgym[exact]'"
     assert found["[plots]"].status == "ok"
+
+
+def test_an_abc_that_does_not_run_is_missing_with_its_remedy(
+    monkeypatch: pytest.MonkeyPatch, metadata: list[str]
+) -> None:
+    monkeypatch.setenv("CHIPGYM_ABC", "/no/such/abc")
+    check = checks()["ABC"]
+    assert check.status == "missing"
+    assert "pip install pyosys" in check.advice

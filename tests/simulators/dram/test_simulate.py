@@ -146,7 +146,7 @@ def test_canonical_configurations_agree_with_the_full_ones(mixed, prepared):
     for workload in (mixed(1), reads):
         reads_only = workload.trace.reads_only
         for scheduler, buffer in itertools.product(
-            ("FrFcfs", "FrFcfsGrp", "GrpFrFcfs"), ("ReadWrite", "Shared")
+            ("FrFcfs", "FrFcfsGrp", "GrpFrFcfs", "GrpFrFcfsWm"), ("ReadWrite", "Shared")
         ):
             config = ControllerConfig(
                 scheduler=scheduler,
@@ -154,6 +154,8 @@ def test_canonical_configurations_agree_with_the_full_ones(mixed, prepared):
                 max_active_transactions=3,
                 refresh_policy="NoRefresh",
                 refresh_max_postponed=4,
+                low_watermark=2,
+                high_watermark=5,
             )
             canonical = config.canonical(reads_only=reads_only)
             assert canonical != config

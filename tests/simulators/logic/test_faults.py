@@ -244,6 +244,21 @@ def test_after_a_killed_program_abc_ends_and_the_next_one_sweeps(abc):
     assert not folder.exists()
 
 
+def test_an_abc_that_outlives_a_killed_program_is_ended_by_the_next_one(abc):
+    if not Path("/proc/self/cwd").exists():
+        pytest.skip("whose working directory is whose can be seen on Linux only")
+    child, pid, folder = start_child(abc, "wait")
+    # As in a command that never ends: it does not see that its pipe is closed.
+    os.kill(pid, signal.SIGSTOP)
+    child.kill()
+    child.communicate()
+    assert not has_ended(pid)
+    other, _, _ = start_child(abc, "end")
+    other.communicate()
+    assert wait_until(lambda: has_ended(pid))
+    assert not folder.exists()
+
+
 def work(session, body, queue):
     run = run_recipe(body, "resyn2", session)
     queue.put((run.final.digest, session.pids, str(session._steps.folder)))

@@ -12,6 +12,6 @@ def test_the_session_keeps_its_promises(abc, name):
     # On a machine shared with other work a single measurement can be far off.
     for _ in range(3):
         speed = measure_circuit(Circuit.named(name), abc.path)
-        if speed.overhead_ms <= 0.5 and speed.replay_over_session >= 7 and speed.cached_us < 50:
+        if speed.within_limit and speed.replay_over_session >= 7 and speed.cached_us < 50:
             return
-    pytest.fail(f"overhead or speed-up out of bounds: {speed}")
+    pytest.fail(f"a step, its replay or the cache is out of bounds: {speed}")

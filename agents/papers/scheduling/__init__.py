@@ -1,0 +1,1 @@
+"""What the learned schedulers of the literature share: episodes, credit, training, saving."""

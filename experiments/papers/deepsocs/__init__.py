@@ -1,0 +1,1 @@
+"""Learned schedulers of a heterogeneous SoC against earliest task first."""
