@@ -42,6 +42,10 @@ PRESETS = {
         "chipgym.envs.dram_tuning.command_presets",
         ("device", "num_requests", "entries", "objective"),
     ),
+    "chipgym/CoDesign": (
+        "chipgym.envs.codesign.presets",
+        ("data_sets", "hardware", "technology", "accuracy"),
+    ),
     "chipgym/Logic": (
         "chipgym.envs.logic_synthesis.presets",
         ("action_set", "steps", "mapper", "objective"),

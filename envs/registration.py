@@ -14,6 +14,7 @@ __all__ = ["ENVIRONMENTS", "EnvironmentEntry", "register_all"]
 SOC = "chipgym.envs.soc_scheduling"
 DRAM = "chipgym.envs.dram_tuning"
 LOGIC = "chipgym.envs.logic_synthesis"
+CODESIGN = "chipgym.envs.codesign"
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,27 @@ ENVIRONMENTS: tuple[EnvironmentEntry, ...] = (
         f"{LOGIC}.vector_env:LogicRecipeVectorEnv",
         None,
         "the same, the whole recipe at once (BOiLS form)",
+    ),
+    EnvironmentEntry(
+        "chipgym/CoDesign-v0",
+        f"{CODESIGN}.env:CoDesignEnv",
+        f"{CODESIGN}.vector_env:CoDesignVectorEnv",
+        f"{CODESIGN}.multi_agent",
+        "networks and their chip, token by token (NASAIC form)",
+    ),
+    EnvironmentEntry(
+        "chipgym/CoDesignOneShot-v0",
+        f"{CODESIGN}.env:CoDesignOneShotEnv",
+        f"{CODESIGN}.vector_env:CoDesignOneShotVectorEnv",
+        None,
+        "the same, the whole design at once",
+    ),
+    EnvironmentEntry(
+        "chipgym/CoDesignRefine-v0",
+        f"{CODESIGN}.refine_env:CoDesignRefineEnv",
+        f"{CODESIGN}.vector_env:CoDesignRefineVectorEnv",
+        None,
+        "edits of networks and chip under a budget of trainings",
     ),
 )
 

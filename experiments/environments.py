@@ -38,6 +38,10 @@ FAMILIES = {
         "chipgym.simulators.dram.simulate",
         "chipgym.envs.dram_tuning.command_presets",
     ),
+    "chipgym/CoDesign": (
+        "chipgym.simulators.accelerator.simulate",
+        "chipgym.envs.codesign.presets",
+    ),
     "chipgym/Logic": ("chipgym.simulators.logic", "chipgym.envs.logic_synthesis.presets"),
 }
 """Simulator and presets of each family, by the longest prefix of its environment ids."""

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from gymnasium.vector import AutoresetMode
 
 from chipgym.envs.core.fields import ObservationLayout
+from chipgym.envs.core.rows_vector_env import RowsVectorEnv
 from chipgym.envs.core.spaces import LegalDiscrete, LegalMultiDiscrete
 from chipgym.envs.dram_tuning.command_batch import CommandBatch
 from chipgym.envs.dram_tuning.command_env import check_task, draw_instance
@@ -16,7 +17,6 @@ from chipgym.envs.dram_tuning.command_generator import CommandGenerator
 from chipgym.envs.dram_tuning.command_presets import DEFAULT_SCENARIO, CommandScenario
 from chipgym.envs.dram_tuning.command_problem import CommandProblem, view_problem
 from chipgym.envs.dram_tuning.command_reward import PRIMARY_METRICS, TERMS
-from chipgym.envs.dram_tuning.rows_vector_env import RowsVectorEnv
 
 __all__ = ["DramCommandVectorEnv"]
 

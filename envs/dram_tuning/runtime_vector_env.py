@@ -11,7 +11,7 @@ import numpy.typing as npt
 from gymnasium.vector import AutoresetMode
 
 from chipgym.envs.core.fields import ObservationLayout
-from chipgym.envs.dram_tuning.rows_vector_env import RowsVectorEnv
+from chipgym.envs.core.rows_vector_env import RowsVectorEnv
 from chipgym.envs.dram_tuning.runtime_env import RuntimeTask
 from chipgym.envs.dram_tuning.runtime_observation import LAYOUT
 from chipgym.envs.dram_tuning.runtime_presets import DEFAULT_SCENARIO, RuntimeScenario

@@ -14,13 +14,13 @@ import numpy.typing as npt
 from gymnasium.vector import AutoresetMode
 
 from chipgym.envs.core.fields import ObservationLayout
+from chipgym.envs.core.rows_vector_env import RowsVectorEnv
 from chipgym.envs.core.spaces import LegalMultiDiscrete
 from chipgym.envs.dram_tuning.base import DramEnv
 from chipgym.envs.dram_tuning.env import DramDesignEnv, DramTuningEnv
 from chipgym.envs.dram_tuning.evaluation import Outcome
 from chipgym.envs.dram_tuning.presets import DEFAULT_SCENARIO, Scenario
 from chipgym.envs.dram_tuning.problem import DramProblem
-from chipgym.envs.dram_tuning.rows_vector_env import RowsVectorEnv
 from chipgym.simulators.core.errors import InvalidValueError
 
 __all__ = ["DramDesignVectorEnv", "DramTuningVectorEnv", "DramVectorEnv"]

@@ -83,6 +83,13 @@ class Network(Description):
         _ = self.loops
         return self
 
+    # By content alone: what was derived and kept holds arrays, whose equality is no truth value.
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Network) and self.content_hash == other.content_hash
+
+    def __hash__(self) -> int:
+        return super().__hash__()
+
     @cached_property
     def shapes(self) -> dict[str, Shape]:
         """Shape of the input and of every node's output, by name."""

@@ -186,3 +186,11 @@ def test_broken_graphs_are_refused(change, message):
 def test_impossible_networks_are_refused(build):
     with pytest.raises(InvalidValueError, match="is not allowed"):
         build()
+
+
+def test_equal_networks_made_apart_are_equal_after_lowering() -> None:
+    first, second = (resnet9.__wrapped__(8, (16,), (1,)) for _ in range(2))
+    assert len(first.lowered.names) == len(second.lowered.names)
+    assert first == second
+    assert hash(first) == hash(second)
+    assert first != resnet9(8, (16,), (0,))

@@ -1,4 +1,4 @@
-"""What the native vector environments of this folder share: seeds, autoreset, and infos."""
+"""What native vector environments share: seeds, autoreset, and infos."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""Neural architectures together with heterogeneous ASIC accelerators."""

@@ -1,0 +1,13 @@
+"""Accuracies of networks: measured tables, real training, NAS-Bench-201."""
+
+from chipgym.envs.codesign.accuracy.provider import Accuracy, AccuracyProvider, Task, TrainingError
+from chipgym.envs.codesign.accuracy.providers import PROVIDERS, make_provider
+
+__all__ = [
+    "PROVIDERS",
+    "Accuracy",
+    "AccuracyProvider",
+    "Task",
+    "TrainingError",
+    "make_provider",
+]

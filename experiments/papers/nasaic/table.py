@@ -1,0 +1,184 @@
+"""Measure the accuracies of a search space by training its networks, and write them as a table.
+
+``python -m chipgym.experiments.papers.nasaic.table --space resnet9-digits --data-set digits``
+trains a sample of the space, an architecture a task. The results of finished tasks stay in the
+working folder, so an interrupted measurement goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from chipgym.envs.codesign.accuracy.data_sets import data_set_named
+from chipgym.envs.codesign.accuracy.provider import Task as AccuracyTask
+from chipgym.envs.codesign.accuracy.provider import TrainingError
+from chipgym.envs.codesign.accuracy.recipe import Recipe, recipe_for
+from chipgym.envs.codesign.accuracy.table import MeasuredTable, shipped_table, write_table
+from chipgym.envs.codesign.accuracy.train_provider import TrainProvider
+from chipgym.envs.codesign.spaces import Architecture, ArchitectureSpace, Choices, space_named
+from chipgym.experiments.papers.core.tasks import Task, run_tasks
+from chipgym.simulators.core.errors import ChipGymError, check_range
+
+__all__ = ["main", "measure", "sample_architectures", "train_one"]
+
+SAMPLE_SEED = 0
+MAX_ENUMERATED = 200_000
+
+
+def _enumerate(space: ArchitectureSpace, prefix: Choices = ()) -> list[Architecture]:
+    """Return every architecture of a space, once."""
+    if len(prefix) == len(space.tokens):
+        return [space.architecture(prefix)]
+    found: dict[str, Architecture] = {}
+    for choice in np.flatnonzero(space.legal(prefix)).tolist():
+        for architecture in _enumerate(space, (*prefix, choice)):
+            found[architecture.key] = architecture
+    return list(found.values())
+
+
+def _size(space: ArchitectureSpace) -> int:
+    return int(np.prod([len(token.options) for token in space.tokens], dtype=np.float64))
+
+
+def sample_architectures(space: ArchitectureSpace, count: int) -> list[Architecture]:
+    """Return a fixed random sample of a space, or all of it if it has no more.
+
+    A larger sample begins with the smaller one.
+    """
+    if _size(space) <= MAX_ENUMERATED:
+        everything = _enumerate(space)
+        order = np.random.default_rng(SAMPLE_SEED).permutation(len(everything))
+        return [everything[place] for place in order[:count]]
+    rng = np.random.default_rng(SAMPLE_SEED)
+    found: dict[str, Architecture] = {}
+    while len(found) < count:
+        choices: Choices = ()
+        while len(choices) < len(space.tokens):
+            choices = (*choices, int(rng.choice(np.flatnonzero(space.legal(choices)))))
+        architecture = space.architecture(choices)
+        found[architecture.key] = architecture
+    return list(found.values())
+
+
+def train_one(
+    architecture: str,
+    space: str,
+    data_set: str,
+    recipe: dict[str, Any],
+    seeds: Sequence[int],
+    data: str | None,
+) -> dict[str, Any]:
+    """Train one architecture with every seed; a failure is recorded with its reason."""
+    task = AccuracyTask("table", data_set, space)
+    provider = TrainProvider(data=data, recipe=Recipe(**recipe), seeds=(0,))
+    values: list[float] = []
+    for seed in seeds:
+        provider.seeds = (int(seed),)
+        try:
+            values.append(provider.accuracy(task, Architecture.of_key(architecture)).value)
+        except TrainingError as error:
+            return {"failure": error.reason, "seed": int(seed)}
+    return {"accuracies": values}
+
+
+def measure(
+    space: str,
+    data_set: str,
+    *,
+    architectures: int,
+    seeds: int,
+    folder: Path,
+    recipe: str | None = None,
+    data: str | None = None,
+    workers: int = 1,
+    report: Any = lambda what, done, total: None,
+) -> tuple[MeasuredTable, dict[str, dict[str, Any]]]:
+    """Train a sample of a space; return the table and the recorded failures by architecture."""
+    check_range("architectures", architectures, 1)
+    check_range("seeds", seeds, 1)
+    data_set_named(data_set)
+    chosen = recipe_for(data_set, recipe)
+    arguments = {
+        "space": space,
+        "data_set": data_set,
+        "recipe": chosen.document(),
+        "seeds": list(range(seeds)),
+        "data": data,
+    }
+    tasks = [
+        Task(
+            architecture.key.replace(":", "_"),
+            "chipgym.experiments.papers.nasaic.table:train_one",
+            {"architecture": architecture.key, **arguments},
+        )
+        for architecture in sample_architectures(space_named(space), architectures)
+    ]
+    results = run_tasks(tasks, folder, workers, report, f"accuracies of {space} on {data_set}")
+    rows, failures = {}, {}
+    for task in tasks:
+        result = results[task.key]
+        key = task.arguments["architecture"]
+        if "failure" in result:
+            failures[key] = result
+        else:
+            rows[key] = tuple(result["accuracies"])
+    command = (
+        f"python -m chipgym.experiments.papers.nasaic.table --space {space} "
+        f"--data-set {data_set} --architectures {architectures} --seeds {seeds}"
+    )
+    if recipe is not None:
+        command += f" --recipe {recipe}"
+    table = MeasuredTable(data_set, space, command, chosen.document(), tuple(range(seeds)), rows)
+    return table, failures
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="table", description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--space", required=True, help="name of a space of architectures")
+    parser.add_argument("--data-set", required=True, help="name of a data set")
+    parser.add_argument("--architectures", type=int, default=1200, help="size of the sample")
+    parser.add_argument("--seeds", type=int, default=3, help="trainings of each architecture")
+    parser.add_argument("--recipe", help="training recipe; by default the data set's own")
+    parser.add_argument("--data", help="folder of data sets that do not come with packages")
+    parser.add_argument("--workers", type=int, default=1, help="processes")
+    parser.add_argument("--work", type=Path, help="folder for finished tasks")
+    parser.add_argument("--output", type=Path, help="the table; by default the shipped one")
+    chosen = parser.parse_args(arguments)
+
+    def report(what: str, done: int, total: int) -> None:
+        print(f"{what}: {done} of {total}", file=sys.stderr)
+
+    work = chosen.work or Path("chipgym-accuracies") / f"{chosen.space}-{chosen.data_set}"
+    try:
+        table, failures = measure(
+            chosen.space,
+            chosen.data_set,
+            architectures=chosen.architectures,
+            seeds=chosen.seeds,
+            folder=work,
+            recipe=chosen.recipe,
+            data=chosen.data,
+            workers=chosen.workers,
+            report=report,
+        )
+        task = AccuracyTask("table", chosen.data_set, chosen.space)
+        output = chosen.output or shipped_table(task)
+        write_table(output, table)
+    except ChipGymError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    for key, failure in failures.items():
+        print(f"{key}: seed {failure['seed']}: {failure['failure']}", file=sys.stderr)
+    print(f"{output}: {len(table.accuracies)} architectures, {len(failures)} failed")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
