@@ -15,6 +15,7 @@ from chipgym.experiments.svg import Axes, Frame
 __all__ = ["curves_figure"]
 
 POINTS = 60
+LOWEST_SCORE = 0.85
 
 
 def curves_figure(curves: Mapping[str, npt.NDArray[np.float64]]) -> str:
@@ -25,13 +26,13 @@ def curves_figure(curves: Mapping[str, npt.NDArray[np.float64]]) -> str:
         name: iqm(values[..., counts - 1].reshape(-1, len(counts)).T)
         for name, values in curves.items()
     }
-    low = max(min(float(line.min()) for line in lines.values()), -1.0)
-    axes = Axes(Frame(height=380), (0.0, math.log10(budget)), (low, 1.0))
+    axes = Axes(Frame(height=380), (0.0, math.log10(budget)), (LOWEST_SCORE, 1.0))
     axes.grid("designs tried", "normalised score", format_x=lambda value: f"{10**value:.3g}")
     for index, (name, line) in enumerate(lines.items()):
+        shown = [place for place, value in enumerate(line) if value >= LOWEST_SCORE]
         axes.line(
-            [math.log10(count) for count in counts],
-            [max(float(value), low) for value in line],
+            [math.log10(counts[place]) for place in shown],
+            [float(line[place]) for place in shown],
             index,
             name,
         )
