@@ -4,8 +4,7 @@
 # Logic synthesis turns a circuit's function into gates. ABC, the tool that most of the field uses,
 # has commands that rewrite the circuit; a sequence of them is a *recipe*, and which recipe is good
 # depends on the circuit. This tutorial looks at the problem, runs known recipes, searches one, and
-# looks ahead from a saved state. It needs the extra `[logic]`, which brings ABC, and runs in less
-# than a minute.
+# looks ahead from a saved state. It runs in less than a minute.
 
 # %%
 import gymnasium as gym

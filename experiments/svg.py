@@ -11,7 +11,17 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-__all__ = ["COLOURS", "Axes", "Frame", "colour", "escape", "nice_ticks", "number_text", "svg"]
+__all__ = [
+    "COLOURS",
+    "Axes",
+    "Frame",
+    "colour",
+    "dash",
+    "escape",
+    "nice_ticks",
+    "number_text",
+    "svg",
+]
 
 COLOURS = 10
 LABEL_GAP = 14.0

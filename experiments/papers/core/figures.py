@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from chipgym.experiments.report.style import STYLE
-from chipgym.experiments.svg import Axes, colour, escape
+from chipgym.experiments.svg import Axes, colour, dash, escape
 
 __all__ = ["document", "legend_lines"]
 
@@ -21,7 +21,7 @@ def legend_lines(axes: Axes, names: Sequence[str]) -> None:
         y = top + index * LINE_HEIGHT
         axes.parts.append(
             f'<path d="M{right - 22:.1f} {y - 4:.1f}h22" stroke="{colour(index)}" '
-            'stroke-width="3"/>'
+            f'stroke-width="3" stroke-dasharray="{dash(index)}"/>'
         )
         axes.text(right - 28, y, name, "tick", "end")
 

@@ -55,7 +55,6 @@ STUDIES = {
     "abc-rl": Study(
         "chipgym.experiments.papers.abc_rl.study",
         "ABC-RL, its ablations and other methods on logic-synthesis recipes",
-        "logic",
     ),
     "archgym-lottery": Study(
         "chipgym.experiments.papers.archgym_lottery.study",
