@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
 
+from chipgym.envs.core.episodes import check_choice
 from chipgym.envs.core.fields import ObservationLayout
 from chipgym.envs.core.spaces import LegalDiscrete
 from chipgym.envs.logic_synthesis.episode import Episode
@@ -22,7 +23,7 @@ from chipgym.envs.logic_synthesis.presets import DEFAULT_SCENARIO, Scenario
 from chipgym.envs.logic_synthesis.problem import LogicProblem, view_problem
 from chipgym.envs.logic_synthesis.reward import expected_return
 from chipgym.envs.logic_synthesis.task import WHERE, build_task, find_scenario
-from chipgym.simulators.core.errors import FileFormatError, InvalidValueError, UnknownNameError
+from chipgym.simulators.core.errors import FileFormatError, InvalidValueError
 from chipgym.simulators.logic.aiger import Aig
 from chipgym.simulators.logic.circuits import Circuit
 from chipgym.simulators.logic.library import Library
@@ -37,12 +38,6 @@ RENDER_MODES = ("ansi", "rgb_array")
 RESET_OPTIONS = ("instance", "circuit")
 
 Observation = npt.NDArray[np.float32]
-
-
-def check_choice(field: str, value: object, known: Sequence[str]) -> None:
-    """Raise `UnknownNameError` unless the value is one of the known names."""
-    if value not in known:
-        raise UnknownNameError(field, value, known, WHERE)
 
 
 class LogicSynthesisEnv(gym.Env[Any, Any]):
@@ -154,9 +149,9 @@ class LogicSynthesisEnv(gym.Env[Any, Any]):
         render_mode: str | None = None,
     ) -> None:
         self.scenario = find_scenario(scenario)
-        check_choice("split", split, SPLITS)
+        check_choice("split", split, SPLITS, WHERE)
         if render_mode is not None:
-            check_choice("render_mode", render_mode, RENDER_MODES)
+            check_choice("render_mode", render_mode, RENDER_MODES, WHERE)
         self.split = split
         self.task = build_task(
             self.scenario,
@@ -246,7 +241,7 @@ class LogicSynthesisEnv(gym.Env[Any, Any]):
 
     def _draw(self, options: dict[str, Any]) -> Instance:
         for key in options:
-            check_choice("reset option", key, RESET_OPTIONS)
+            check_choice("reset option", key, RESET_OPTIONS, WHERE)
         if "circuit" in options:
             return self.generator.build(options["circuit"])
         if "instance" in options:

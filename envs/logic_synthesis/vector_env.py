@@ -17,12 +17,14 @@ import numpy.typing as npt
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
+from chipgym.envs.core.episodes import check_choice
 from chipgym.envs.core.fields import ObservationLayout
 from chipgym.envs.core.spaces import LegalMultiDiscrete
-from chipgym.envs.logic_synthesis.env import LogicRecipeEnv, LogicSynthesisEnv, check_choice
+from chipgym.envs.logic_synthesis.env import LogicRecipeEnv, LogicSynthesisEnv
 from chipgym.envs.logic_synthesis.episode import Episode
 from chipgym.envs.logic_synthesis.point import Point
 from chipgym.envs.logic_synthesis.problem import LogicProblem, view_problem
+from chipgym.envs.logic_synthesis.task import WHERE
 from chipgym.simulators.core.errors import InvalidValueError
 from chipgym.simulators.logic.shared import SharedSessions
 from chipgym.simulators.logic.worker import Limits
@@ -71,7 +73,7 @@ class LogicSynthesisVectorEnv(VectorEnv[Any, Any, Any]):
         if not isinstance(num_envs, int | np.integer) or num_envs < 1:
             raise InvalidValueError("num_envs", num_envs, "an integer >= 1")
         name = autoreset_mode.value if isinstance(autoreset_mode, AutoresetMode) else autoreset_mode
-        check_choice("autoreset_mode", name, [mode.value for mode in AutoresetMode])
+        check_choice("autoreset_mode", name, [mode.value for mode in AutoresetMode], WHERE)
         self.num_envs = int(num_envs)
         self.autoreset_mode = AutoresetMode(name)
         self.metadata = {**self.metadata, "autoreset_mode": self.autoreset_mode}

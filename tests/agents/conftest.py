@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-# For `recipe_toy`, the simulation that tests of planners share.
+# For `recipe_toy` and `scheduler_toys`, which tests of planners and schedulers share.
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 

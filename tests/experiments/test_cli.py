@@ -267,7 +267,10 @@ def test_an_interruption_is_status_130_and_resumes(
     path.write_text(yaml.safe_dump(suite_document))
     run = tmp_path / "run"
     command = [*CHIPGYM, "benchmark", str(path), "--out", str(run), "--executor", executor]
+    # A shell may have told what it runs in the background to ignore Ctrl-C, and that is inherited.
+    before = signal.signal(sent, signal.SIG_DFL)
     process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    signal.signal(sent, before)
     deadline = time.monotonic() + 60
     while not list(run.glob("jobs/*/done.json")) and time.monotonic() < deadline:
         time.sleep(0.01)

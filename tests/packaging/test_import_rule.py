@@ -36,6 +36,12 @@ RULES = {
         external=("numpy", "numba", "pydantic", "gymnasium", "pettingzoo"),
         lazy_external=("matplotlib", "PIL", "stable_baselines3", "pytest"),
     ),
+    # An accuracy is what training gives: this provider trains.
+    "envs/accuracy": Rule(
+        internal=("envs", "simulators"),
+        external=("numpy", "pydantic", "torch"),
+        lazy_external=("sklearn",),
+    ),
     "agents": Rule(
         internal=("agents",),
         external=(
@@ -109,6 +115,8 @@ def imports(node: ast.AST, lazy: bool = False) -> Iterator[Import]:
 
 
 def rule_of(folder: str, path: Path) -> Rule:
+    if folder == "envs" and path.parts[:2] == ("codesign", "accuracy"):
+        return RULES["envs/accuracy"]
     records_only = path.parts[0] == "site" or path.stem in RECORDS_ONLY
     return RULES[f"{folder}/records" if folder == "leaderboards" and records_only else folder]
 

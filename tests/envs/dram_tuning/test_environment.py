@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from chipgym.envs.dram_tuning import evaluation
-from chipgym.envs.dram_tuning.env import DramDesignEnv
 from chipgym.envs.dram_tuning.evaluation import evaluate_batch
 from chipgym.envs.dram_tuning.presets import SCENARIOS
 from chipgym.envs.dram_tuning.reward import CLIP, INFEASIBLE, OBJECTIVES, PRIMARY_METRICS
@@ -431,11 +430,6 @@ def test_unknown_knobs_and_values_are_refused() -> None:
         env.problem.encode({"page_polici": "Open"})
     with pytest.raises(InvalidValueError, match="one of Open"):
         env.problem.encode({"page_policy": "Ajar"})
-
-
-def test_unknown_render_modes_are_refused() -> None:
-    with pytest.raises(UnknownNameError, match="did you mean 'ansi'"):
-        DramDesignEnv(render_mode="ansii")
 
 
 def test_unknown_scenario_lists_the_known_ones() -> None:

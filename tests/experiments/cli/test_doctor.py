@@ -21,7 +21,7 @@ def test_a_healthy_installation() -> None:
     assert document["healthy"]
     found = {check["name"]: check for check in document["checks"]}
     assert found["python"]["found"].startswith(sys.version.split()[0])
-    assert found["environments"]["found"] == "9 Gymnasium ids, 4 PettingZoo ids"
+    assert found["environments"]["found"] == "12 Gymnasium ids, 5 PettingZoo ids"
     assert found["kernel cache"]["status"] == "ok"
 
 
