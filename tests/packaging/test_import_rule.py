@@ -40,7 +40,7 @@ RULES = {
     "envs/accuracy": Rule(
         internal=("envs", "simulators"),
         external=("numpy", "pydantic", "torch"),
-        lazy_external=("sklearn",),
+        lazy_external=("sklearn", "PIL"),
     ),
     "agents": Rule(
         internal=("agents",),
