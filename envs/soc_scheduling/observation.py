@@ -24,13 +24,17 @@ from chipgym.simulators.soc.layout import (
     K_CAP,
     K_OPPS,
     K_PES,
+    LEAST_EXEC,
     MEAN_EXEC,
+    NEXT_TASK,
     OPP,
     PE_CLUSTER,
+    QUEUE_HEAD,
     QUEUE_LENGTH,
     RANK,
     READY,
     RUNNING,
+    S_APP_TASKS,
     S_COMPLETED,
     S_FAILED,
     S_IN_FLIGHT,
@@ -42,6 +46,8 @@ from chipgym.simulators.soc.layout import (
     SLOT_JOB,
     SLOT_LEFT,
     SLOWDOWN,
+    TASK_DATA,
+    TASK_PE,
     TASK_PTR,
     TASK_READY,
     TASK_SLOT,
@@ -67,6 +73,7 @@ TASK_COLUMNS = (
     Column("waiting", "squashed µs", 0, 1, "Time since the task became ready"),
     Column("job_left", "1", 0, 1, "Share of the job's tasks that are not completed"),
     Column("slack", "squashed µs", -1, 1, "Time to the job's deadline, 1 if it has none"),
+    Column("job_work", "squashed µs", 0, 1, "Least times of the job's unassigned tasks, added up"),
 )
 PE_COLUMNS = (
     Column("available", "squashed µs", 0, 1, "Estimated time until everything assigned is done"),
@@ -75,6 +82,7 @@ PE_COLUMNS = (
     Column("queue", "n / (n + 4)", 0, 1, "Tasks assigned and not started"),
     Column("working", "1", 0, 1, "The PE has not failed"),
     Column("speed", "1", 0, 1, "Present over highest frequency"),
+    Column("data_gap", "squashed µs", 0, 1, "Idle time until the first data of its queue arrive"),
 )
 GLOBAL_COLUMNS = (
     Column("in_flight", "1", 0, 1, "Jobs in the system over the cap"),
@@ -170,6 +178,18 @@ def _write_unusable(obs: Any, at: int) -> None:
 
 
 @merged
+def _unassigned_work(ki: Any, kf: Any, si: Any, slot: int, size: int) -> float:
+    """Sum of the least execution times of a job's tasks that are not assigned, µs."""
+    row = ki[ki[TASK_PTR] + si[si[SLOT_APP] + slot]]
+    base = slot * si[S_APP_TASKS]
+    work = 0.0
+    for t in range(size):
+        if si[si[TASK_PE] + base + t] < 0:
+            work += kf[ki[LEAST_EXEC] + row + t]
+    return work
+
+
+@merged
 def _observe_tasks(
     ki: Any, kf: Any, si: Any, sf: Any, num_slots: int, scale: float, scratch: Any, obs: Any
 ) -> int:
@@ -182,6 +202,7 @@ def _observe_tasks(
     delay_us = scratch[2 * num_slots : 3 * num_slots]
     best_of_all = np.inf
     used = 0
+    last, work = -1, 0.0
     while used < num_slots:
         position = ready_position(ki, kf, si, used)
         if position < 0:
@@ -204,6 +225,10 @@ def _observe_tasks(
         obs[at + 4] = _squash(now - sf[si[TASK_READY] + task], scale)
         obs[at + 5] = si[si[SLOT_LEFT] + slot] / size
         obs[at + 6] = 1.0 if slack == np.inf else slack / (abs(slack) + scale)
+        if slot != last:
+            work = _unassigned_work(ki, kf, si, slot, size)
+            last = slot
+        obs[at + 7] = _squash(work, scale)
         used += 1
     for r in range(used):
         for p in range(pes):
@@ -222,6 +247,17 @@ def _observe_tasks(
     for i in range(tasks_at + used * NUM_TASK, tasks_at + num_slots * NUM_TASK):
         obs[i] = 0.0
     return used
+
+
+@merged
+def _data_gap(si: Any, sf: Any, p: int) -> float:
+    """Time until the first data of a PE's queue arrive, 0 if nothing is queued."""
+    task = si[si[QUEUE_HEAD] + p]
+    gap: float = np.inf if task >= 0 else 0.0
+    while task >= 0:
+        gap = min(gap, sf[si[TASK_DATA] + task] - sf[F_NOW])
+        task = si[si[NEXT_TASK] + task]
+    return gap
 
 
 @kernel
@@ -259,6 +295,7 @@ def observe(
         obs[at + 3] = queue / (queue + 4.0)
         obs[at + 4] = 0.0 if si[si[FAILED] + p] else 1.0
         obs[at + 5] = 1.0 / slow
+        obs[at + 6] = _squash(_data_gap(si, sf, p) if task < 0 else 0.0, scale)
         at += NUM_PE
     age = 0.0
     for slot in range(si[S_SLOTS]):

@@ -27,7 +27,7 @@ from chipgym.envs.soc_scheduling.presets import DEFAULT_SCENARIO, Scenario
 from chipgym.envs.soc_scheduling.problem import SocProblem, view_problem
 from chipgym.envs.soc_scheduling.reward import PRIMARY_METRICS, TERMS
 from chipgym.simulators.core.errors import InvalidValueError
-from chipgym.simulators.soc.layout import S_COMPLETED
+from chipgym.simulators.soc.layout import F_NOW, S_COMPLETED
 
 __all__ = ["SocSchedulingVectorEnv", "SocTaskMappingVectorEnv", "SocTaskOrderingVectorEnv"]
 
@@ -99,6 +99,12 @@ class SocSchedulingVectorEnv(VectorEnv[Any, Any, Any]):
     def problems(self) -> list[SocProblem]:
         """The present decision of each row (of an ended row: its last state)."""
         return [view_problem(self._batch, row) for row in range(self.num_envs)]
+
+    @property
+    def times_us(self) -> Floats:
+        """Time of each row's present decision, shape (N,); of an ended row: of its end."""
+        times: Floats = self._batch.sf[:, F_NOW].copy()
+        return times
 
     def action_masks(self) -> Bools:
         """Legal actions, bool, shape (N, actions)."""

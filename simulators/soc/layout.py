@@ -68,6 +68,7 @@ F_NEXT_THERMAL, F_CAP_EXCESS, F_PEAK, F_FLIGHT_SUM, F_LAST_THERMAL, F_POWER = ra
     FROM_MEMORY,
     RANK,
     MEAN_EXEC,
+    LEAST_EXEC,
     OCT,
     DEADLINE,
     SLOWDOWN,
@@ -79,7 +80,7 @@ F_NEXT_THERMAL, F_CAP_EXCESS, F_PEAK, F_FLIGHT_SUM, F_LAST_THERMAL, F_POWER = ra
     HYSTERESIS,
     THERMAL_A,
     THERMAL_B,
-) = range(FIRST_OFFSET, FIRST_OFFSET + 29)
+) = range(FIRST_OFFSET, FIRST_OFFSET + 30)
 STATIC_FIELDS = (
     ("task_ptr", "i", "A+1"),  # first task row of each application
     ("pred_ptr", "i", "T+1"),  # first predecessor edge of each row
@@ -99,6 +100,7 @@ STATIC_FIELDS = (
     ("from_memory", "f", "E C"),
     ("rank", "f", "T"),  # upward rank
     ("mean_exec", "f", "T"),
+    ("least_exec", "f", "T"),
     ("oct", "f", "T P"),  # PEFT optimistic cost
     ("deadline", "f", "A"),  # inf: none
     ("slowdown", "f", "C O"),  # highest over this frequency
@@ -385,6 +387,7 @@ def pack_static(
         "from_memory": tables.comm_from_memory_us,
         "rank": tables.upward_rank,
         "mean_exec": tables.mean_exec_us,
+        "least_exec": tables.exec_us.min(axis=1),
         "oct": np.zeros((tasks, pes)) if oct_us is None else oct_us,
         "deadline": np.full(apps, np.inf) if deadline_us is None else deadline_us,
         "slowdown": slowdown,

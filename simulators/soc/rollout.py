@@ -28,6 +28,7 @@ from chipgym.simulators.soc.layout import (
     KF_MTBF,
     KF_MTTR,
     KF_NOISE,
+    LEAST_EXEC,
     OPP,
     PE_CLUSTER,
     RANK,
@@ -306,7 +307,6 @@ def remaining_work(ki: Any, kf: Any, si: Any, sf: Any, work_us: Any, path_us: An
     Work is the sum of the least execution times of the tasks that are not assigned; the path is the
     highest upward rank among them.
     """
-    pes = ki[K_PES]
     for slot in range(si[S_SLOTS]):
         work_us[slot] = 0.0
         path_us[slot] = 0.0
@@ -318,8 +318,5 @@ def remaining_work(ki: Any, kf: Any, si: Any, sf: Any, work_us: Any, path_us: An
         for t in range(size):
             if si[si[TASK_PE] + base + t] >= 0:
                 continue
-            least = np.inf
-            for p in range(pes):
-                least = min(least, kf[ki[EXEC] + (row + t) * pes + p])
-            work_us[slot] += least
+            work_us[slot] += kf[ki[LEAST_EXEC] + row + t]
             path_us[slot] = max(path_us[slot], kf[ki[RANK] + row + t])
