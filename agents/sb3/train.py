@@ -205,7 +205,9 @@ def _check_parts(algorithm: str, callback: Any, evaluate: Any) -> None:
     if algorithm not in ON_POLICY:
         raise InvalidValueError("algorithm", algorithm, ", ".join(sorted(ON_POLICY)))
     if isinstance(callback, BaseCallback) or evaluate is not None:
-        raise InvalidValueError("checkpoint", "a path", "no callback of SB3 and no evaluate with it")
+        raise InvalidValueError(
+            "checkpoint", "a path", "no callback of SB3 and no evaluate with it"
+        )
 
 
 def _pair_settings(settings: Mapping[str, Any], envs: VectorEnvAdapter) -> dict[str, Any]:

@@ -192,7 +192,7 @@ class _Training:
     """A training under way: what its checkpoint holds."""
 
     def __init__(
-        self, learner: Learner, curve: Curve, identity: dict[str, Any], path: Path | None | str
+        self, learner: Learner, curve: Curve, identity: dict[str, Any], path: Path | str | None
     ) -> None:
         self.learner, self.curve, self.identity = learner, curve, identity
         self.path = Path(path) if path else None

@@ -31,6 +31,8 @@ __all__ = ["AGENTS", "DOMAINS", "TrainedAgent", "train_agents", "train_one"]
 WEIGHTS = Path(__file__).parent / "weights"
 DOMAINS: dict[str, tuple[str, ...]] = {"": TRAINING, "top": ("canonical", "canonical-ten")}
 """Scenarios that are trained on: contended streams on 16 PEs, and the papers' platform of 3 PEs."""
+STEPS_SHARE = {"": 1.0, "top": 0.5}
+"""Length of a training in each domain; on 3 PEs there is less to learn."""
 NUM_JOBS = 8
 """Jobs of a training episode; those of the tests have 20."""
 SEEDS, ABLATION_SEEDS = 5, 3
@@ -53,7 +55,7 @@ class TrainedAgent:
     env_id : str
         Form of the environment.
     steps : int
-        Decisions of a training.
+        Decisions of a training in the first domain.
     entry : str
         Named entry of the hyperparameters; "": the one for the environment.
     of : str
@@ -94,11 +96,11 @@ def _family(
 
 
 _ALL = (
-    *_family("deepsocs", "deepsocs", ORDERING, 200_000, ("no-graph", "no-real-time")),
-    *_family("socrates", "socrates", MAPPING, 200_000, ("no-mask", "no-real-time")),
-    *_family("scarl", "scarl", MAPPING, 200_000, ("no-real-time",)),
+    *_family("deepsocs", "deepsocs", ORDERING, 120_000, ("no-graph", "no-real-time")),
+    *_family("socrates", "socrates", MAPPING, 120_000, ("no-mask", "no-real-time")),
+    *_family("scarl", "scarl", MAPPING, 120_000, ("no-real-time",)),
     *_family(
-        "maskable-ppo", "maskable_ppo", SCHEDULING, 200_000, ("no-mask", "no-real-time", "wait")
+        "maskable-ppo", "maskable_ppo", SCHEDULING, 120_000, ("no-mask", "no-real-time", "wait")
     ),
 )
 AGENTS: dict[str, TrainedAgent] = {agent.name: agent for agent in _ALL}
@@ -143,7 +145,8 @@ def train_agents(
         agent = AGENTS[name]
         for domain in agent.domains:
             for seed in range(seeds or agent.seeds):
-                tasks.append(_task(agent, domain, seed, steps or agent.steps, out, weights))
+                length = steps or int(agent.steps * STEPS_SHARE[domain])
+                tasks.append(_task(agent, domain, seed, length, out, weights))
     for task in tasks:
         # A record without its weights is worth nothing.
         if not (weights / f"{task.key}.safetensors").is_file():

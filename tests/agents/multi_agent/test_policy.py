@@ -34,7 +34,10 @@ def test_saved_agents_act_exactly_as_before(
     policy = train_agents(algorithm, game, 64, 0, values, 2, name="mine").policy
     policy.description["scenario"] = "game"
     policy.save(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["policy.json", "weights.safetensors"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "policy.json",
+        "weights.safetensors",
+    ]
     loaded = load_multi_agent_policy(tmp_path)
     assert (loaded.name, loaded.algorithm, loaded.joint) == ("mine", algorithm, policy.joint)
     assert loaded.description == {"scenario": "game"}

@@ -79,9 +79,7 @@ def test_checkpoints_of_other_trainings_are_refused(tmp_path: Path) -> None:
     with pytest.raises(FileFormatError, match="other arguments"):
         train(path, seed=1)
     with pytest.raises(InvalidValueError, match="checkpoint"):
-        train_agent(
-            "maskable_ppo", make_envs, 32, 0, SMALL, evaluate=lambda _: {}, checkpoint=path
-        )
+        train_agent("maskable_ppo", make_envs, 32, 0, SMALL, evaluate=lambda _: {}, checkpoint=path)
     with pytest.raises(InvalidValueError, match="algorithm"):
         train_agent("dqn", make_envs, 32, 0, {}, checkpoint=path)
 
