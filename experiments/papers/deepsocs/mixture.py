@@ -46,7 +46,7 @@ class MixtureVectorEnv(VectorEnv[Any, Any, Any]):
     @property
     def observation_layout(self) -> Any:
         """The declared fields of one observation."""
-        return self.parts[0].get_wrapper_attr("observation_layout")  # type: ignore[attr-defined]
+        return self.parts[0].unwrapped.observation_layout  # type: ignore[attr-defined]
 
     @property
     def problems(self) -> list[Any]:

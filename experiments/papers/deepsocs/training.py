@@ -89,10 +89,8 @@ class TrainedAgent:
 def _family(
     name: str, algorithm: str, env_id: str, steps: int, ablations: Sequence[str]
 ) -> list[TrainedAgent]:
-    agents = [TrainedAgent(name, algorithm, env_id, steps)]
-    for entry in ablations:
-        agents.append(TrainedAgent(f"{name}-{entry}", algorithm, env_id, steps, entry, name))
-    return agents
+    less = [TrainedAgent(f"{name}-{e}", algorithm, env_id, steps, e, name) for e in ablations]
+    return [TrainedAgent(name, algorithm, env_id, steps), *less]
 
 
 _ALL = (

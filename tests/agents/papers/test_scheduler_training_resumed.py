@@ -115,7 +115,7 @@ def test_each_decision_is_learnt_from_once() -> None:
 
     steps.take(loss_of, 10, 3, 0.0)
     assert sorted(map(len, seen)) == [3, 3, 4]
-    assert sorted(sum(seen, [])) == list(range(10))
+    assert sorted(row for rows in seen for row in rows) == list(range(10))
     before = network.weight.detach().clone()
     steps.take(loss_of, 10, 3, 1.0)
     assert seen[:3] == seen[3:]

@@ -109,19 +109,20 @@ def test_columns_can_be_unseen() -> None:
     layout = envs.unwrapped.observation_layout
     fields = {field.name: field for field in layout.fields}
     changed = observations.copy()
+    present = observations[:, fields["tasks"].slice].reshape(2, *fields["tasks"].shape)[..., 0] > 0
     for name, columns in unseen.items():
         field = fields[name]
         block = changed[:, field.slice].reshape(2, *field.shape)
         for at, column in enumerate(field.columns):
             if column.name in columns:
-                block[..., at] = 0.3
+                block[present, ..., at] = 0.3
         changed[:, field.slice] = block.reshape(2, -1)
     masks = infos["action_mask"]
     np.testing.assert_array_equal(policy.scores(observations, masks), policy.scores(changed, masks))
     envs.close()
+    values["policy_kwargs"] = {**SMALL["policy_kwargs"], "unseen": {"pairs": ["colour"]}}
     with pytest.raises(UnknownNameError, match="column"):
-        wrong = {**SMALL["policy_kwargs"], "unseen": {"pairs": ["colour"]}}
-        train_agent("maskable_ppo", make_envs, 32, 0, {**SMALL, "policy_kwargs": wrong}, 2)
+        train_agent("maskable_ppo", make_envs, 32, 0, values, 2)
 
 
 @pytest.mark.parametrize("entry", ["no-mask", "no-real-time", "wait"])
