@@ -1,4 +1,4 @@
-"""Arrays in a file: plain ``.npz``, hashed, never pickled."""
+"""Arrays in a file: safetensors, hashed, never pickled."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
 
 from chipgym.simulators.core.errors import FileFormatError
 from chipgym.simulators.core.files import write_bytes
@@ -20,14 +22,14 @@ __all__ = ["hash_named_arrays", "read_arrays", "write_arrays"]
 
 
 def write_arrays(path: str | os.PathLike[str], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
-    """Write named arrays."""
-    content = io.BytesIO()
-    np.savez(content, allow_pickle=False, **arrays)
-    write_bytes(path, content.getvalue())
+    """Write named arrays of numbers or truth values; equal content gives equal bytes."""
+    write_bytes(path, save({key: np.array(value, order="C") for key, value in arrays.items()}))
 
 
 def read_arrays(path: str | os.PathLike[str]) -> dict[str, npt.NDArray[Any]]:
     """Read what `write_arrays` wrote; nothing in the file is executed.
+
+    Archives of NumPy (``.npz``), in which results of studies are kept, are read as well.
 
     Raises
     ------
@@ -35,15 +37,20 @@ def read_arrays(path: str | os.PathLike[str]) -> dict[str, npt.NDArray[Any]]:
         The file is missing or damaged, or holds something else.
     """
     try:
-        content = io.BytesIO(Path(path).read_bytes())
-        if not zipfile.is_zipfile(content):
-            raise FileFormatError(path, "is not an archive of arrays (.npz)")
-        content.seek(0)
-        with np.load(content, allow_pickle=False) as archive:
-            return {key: archive[key] for key in archive.files}
-    except FileFormatError:
-        raise
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError) as error:
+        content = Path(path).read_bytes()
+        if zipfile.is_zipfile(io.BytesIO(content)):
+            with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+                return {key: archive[key] for key in archive.files}
+        return dict(load(content))
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        EOFError,
+        SafetensorError,
+        zipfile.BadZipFile,
+        AttributeError,
+    ) as error:
         raise FileFormatError(path, f"cannot be read: {error}") from error
 
 

@@ -23,7 +23,7 @@ DOCUMENT = "document.json"
 def write_arrays(
     path: str | os.PathLike[str], document: Any, arrays: Mapping[str, npt.NDArray[Any]]
 ) -> None:
-    """Write a document and arrays to an ``.npz`` file; equal content gives equal bytes."""
+    """Write a document and arrays to a safetensors file; equal content gives equal bytes."""
     text = np.frombuffer(json.dumps(document).encode(), dtype=np.uint8)
     archive.write_arrays(Path(path), {DOCUMENT: text, **arrays})
 

@@ -67,3 +67,17 @@ class Curve:
             record |= {f"evaluation/{k}": float(v) for k, v in self.evaluate().items()}
         self.records.append(record)
         return self.listener is None or self.listener(record) is not False
+
+    def save(self) -> dict[str, Any]:
+        """Return everything recorded so far as plain values."""
+        return {
+            "records": self.records,
+            "evaluations": self.evaluations,
+            "episodes": self._episodes,
+        }
+
+    def load(self, document: Mapping[str, Any]) -> None:
+        """Go on from what `save` gave."""
+        self.records = list(document["records"])
+        self.evaluations = int(document["evaluations"])
+        self._episodes = list(document["episodes"])

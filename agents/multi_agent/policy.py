@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from chipgym.agents.core.archive import hash_named_arrays, read_arrays, write_arrays
 from chipgym.agents.core.policy import Masks
+from chipgym.agents.core.policy_file import place_of, read_policy, write_policy
 from chipgym.agents.core.problem import ProblemView
 from chipgym.agents.multi_agent.arguments import ALGORITHMS
 from chipgym.agents.multi_agent.distributions import JointDistribution
@@ -26,14 +25,11 @@ from chipgym.agents.multi_agent.spaces import (
     observation_of,
 )
 from chipgym.simulators.core.errors import FileFormatError, InvalidValueError
-from chipgym.simulators.core.files import read_json, write_json
 
 __all__ = ["MultiAgentPolicy", "load_multi_agent_policy"]
 
 FORMAT = "chipgym-multi-agent-policy-1"
-CONFIGURATION = "policy.json"
-WEIGHTS = "weights.npz"
-_KEYS = {"format", "name", "algorithm", "shape", "agents", "weights", "description"}
+_KEYS = {"format", "name", "algorithm", "shape", "agents", "description"}
 _SCALES = "observations"
 
 Observations = Mapping[str, npt.NDArray[Any]]
@@ -176,7 +172,10 @@ class MultiAgentPolicy:
         return {key: value.detach().cpu().numpy() for key, value in state.items()}
 
     def save(self, folder: str | os.PathLike[str]) -> None:
-        """Write ``policy.json`` and ``weights.npz`` (arrays only, no pickle) to a folder."""
+        """Write the policy to a folder, or to one file if its name ends in ``.safetensors``.
+
+        See `chipgym.agents.core.policy_file`; weights are plain arrays, nothing is pickled.
+        """
         arrays = {f"network/{key}": value for key, value in self.weights().items()}
         if self.moments is not None:
             arrays |= self.moments.arrays(_SCALES)
@@ -187,17 +186,15 @@ class MultiAgentPolicy:
             for bound in ("low", "high"):
                 arrays[f"space/{agent.name}/{bound}"] = np.array(entry.pop(bound))
             agents.append(entry)
-        write_arrays(Path(folder) / WEIGHTS, arrays)
         document = {
             "format": FORMAT,
             "name": self.name,
             "algorithm": self.algorithm,
             "shape": asdict(self.networks.shape),
             "agents": agents,
-            "weights": hash_named_arrays(arrays),
             "description": self.description,
         }
-        write_json(Path(folder) / CONFIGURATION, document)
+        write_policy(folder, document, arrays)
 
 
 def load_multi_agent_policy(
@@ -210,15 +207,8 @@ def load_multi_agent_policy(
     FileFormatError
         A file is missing or damaged, or the two do not belong together.
     """
-    path = Path(folder) / CONFIGURATION
-    document = read_json(path)
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise FileFormatError(path, f"is not a policy of format {FORMAT}")
-    if set(document) != _KEYS:
-        raise FileFormatError(path, f"must have exactly the keys {', '.join(sorted(_KEYS))}")
-    arrays = read_arrays(Path(folder) / WEIGHTS)
-    if hash_named_arrays(arrays) != document["weights"]:
-        raise FileFormatError(Path(folder) / WEIGHTS, f"is not what {CONFIGURATION} names")
+    path = place_of(folder)
+    document, arrays = read_policy(folder, FORMAT, _KEYS)
     try:
         if document["algorithm"] not in ALGORITHMS:
             raise InvalidValueError("algorithm", document["algorithm"], ", ".join(ALGORITHMS))

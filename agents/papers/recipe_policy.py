@@ -93,7 +93,7 @@ class RecipePolicy:
 def write_recipe_agent(
     path: str | os.PathLike[str], kind: str, document: Mapping[str, Any], arrays: Arrays
 ) -> None:
-    """Write an agent of some kind to one ``.npz`` file, with a hash of its weights."""
+    """Write an agent of some kind to one safetensors file, with a hash of its weights."""
     write_arrays(path, {"format": kind, "weights": hash_named_arrays(arrays), **document}, arrays)
 
 

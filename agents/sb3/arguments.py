@@ -12,7 +12,7 @@ from chipgym.simulators.core.errors import InvalidValueError, UnknownNameError, 
 __all__ = ["SCHEDULED", "check_hyperparameters"]
 
 SCHEDULED = ("learning_rate", "clip_range")
-_OWN = {"policy", "policy_kwargs", "num_envs", "reward_scale", "keep_best"}
+_OWN = {"policy", "policy_kwargs", "num_envs", "reward_scale", "keep_best", "use_masking"}
 _GIVEN = {"self", "policy", "env", "seed", "device", "verbose", "tensorboard_log"}
 # Lowest whole number.
 _COUNTS = {

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from chipgym.simulators.core.errors import InvalidValueError
+from chipgym.simulators.core.errors import InvalidValueError, UnknownNameError
 
-__all__ = ["PairLayout", "find_layout"]
+__all__ = ["PairLayout", "find_fields", "find_layout", "numbered_columns"]
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class PairLayout:
     global_features: int
 
     @classmethod
-    def from_fields(cls, layout: Any) -> PairLayout:
+    def from_fields(cls, layout: Any, unseen: Collection[str] = ()) -> PairLayout:
         """Read the blocks ``pairs``, ``tasks``, ``pes`` and ``globals`` of an observation layout.
 
         Parameters
@@ -52,6 +52,9 @@ class PairLayout:
         layout : object with ``fields``
             Each field has ``name``, ``shape``, ``slice`` and maybe ``columns`` with names. Of the
             pairs the column ``finish_excess`` counts as estimated finish, else the first one.
+        unseen : collection of str
+            Columns of pairs that are not to be used; without ``finish_excess``, ``execution`` takes
+            its place.
         """
         fields = {field.name: field for field in layout.fields}
         wanted = {"pairs": 3, "tasks": 2, "pes": 2, "globals": 1}
@@ -67,7 +70,7 @@ class PairLayout:
             num_pes=num_pes,
             pair_offset=fields["pairs"].slice.start,
             pair_features=pair_features,
-            finish_feature=names.index("finish_excess") if "finish_excess" in names else 0,
+            finish_feature=_finish_feature(names, unseen),
             task_offset=fields["tasks"].slice.start,
             task_features=fields["tasks"].shape[-1],
             pe_offset=fields["pes"].slice.start,
@@ -86,12 +89,40 @@ class PairLayout:
         return asdict(self)
 
 
+def _finish_feature(names: list[str], unseen: Collection[str]) -> int:
+    for name in ("finish_excess", "execution"):
+        if name in names and name not in unseen:
+            return names.index(name)
+    return 0
+
+
+def numbered_columns(layout: Any, names: Mapping[str, Collection[str]]) -> dict[str, list[int]]:
+    """Return the numbers of columns that are given by the names of their fields and their own."""
+    fields = {field.name: field for field in layout.fields}
+    found: dict[str, list[int]] = {}
+    for field, columns in names.items():
+        if field not in fields:
+            raise UnknownNameError("field", field, fields)
+        known = [column.name for column in fields[field].columns]
+        for column in columns:
+            if column not in known:
+                raise UnknownNameError("column", column, known, field)
+        found[field] = sorted(known.index(column) for column in columns)
+    return found
+
+
 def find_layout(envs: Any) -> PairLayout | None:
     """Return the layout that a (vector) environment publishes, None if it publishes none."""
+    fields = find_fields(envs)
+    return None if fields is None else PairLayout.from_fields(fields)
+
+
+def find_fields(envs: Any) -> Any:
+    """Return the declared fields that a (vector) environment publishes, None if it has none."""
     for candidate in (envs, getattr(envs, "unwrapped", None), *getattr(envs, "envs", ())[:1]):
         layout = getattr(candidate, "observation_layout", None)
         if layout is None and candidate is not None:
             layout = getattr(getattr(candidate, "unwrapped", None), "observation_layout", None)
         if layout is not None:
-            return PairLayout.from_fields(layout)
+            return layout
     return None

@@ -7,6 +7,7 @@ scheduler that takes the pair of least estimated finish is one weight of it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -59,6 +60,8 @@ class PairNetwork(nn.Module):
         Initial logit of the actions that are not pairs; the best pair has 0 by the prior. None:
         they are taken only where no pair is valid. Waiting is hard to learn: the best action of a
         stochastic policy that waits now and then may be to wait for long.
+    unseen : mapping, optional
+        Columns, by number, of the blocks that the network does not see.
     """
 
     def __init__(
@@ -68,8 +71,10 @@ class PairNetwork(nn.Module):
         hidden: int = 32,
         eft_prior: float = 0.0,
         other_logit: float | None = 0.0,
+        unseen: Mapping[str, Sequence[int]] | None = None,
     ) -> None:
         super().__init__()
+        self._unseen = {name: list(columns) for name, columns in (unseen or {}).items()}
         self.layout = layout
         self.num_pairs = layout.num_slots * layout.num_pes
         self.by_slot = num_actions < self.num_pairs
@@ -118,13 +123,21 @@ class PairNetwork(nn.Module):
             return observations[:, offset : offset + rows * features].view(batch, rows, features)
 
         tasks = block(k.task_offset, k.num_slots, k.task_features)
+        system = observations[:, k.global_offset : k.global_offset + k.global_features]
         return _Blocks(
-            block(k.pair_offset, self.num_pairs, k.pair_features),
-            tasks,
-            block(k.pe_offset, k.num_pes, k.pe_features),
-            observations[:, k.global_offset : k.global_offset + k.global_features],
+            self._seen("pairs", block(k.pair_offset, self.num_pairs, k.pair_features)),
+            self._seen("tasks", tasks),
+            self._seen("pes", block(k.pe_offset, k.num_pes, k.pe_features)),
+            self._seen("globals", system),
             (tasks != 0).any(dim=2, keepdim=True).to(observations.dtype),
         )
+
+    def _seen(self, name: str, features: Tensor) -> Tensor:
+        """The features with what is not to be seen set to 0."""
+        if name not in self._unseen:
+            return features
+        columns = torch.tensor(self._unseen[name])
+        return features.index_fill(-1, columns, 0.0)
 
     def pooled(self, blocks: _Blocks) -> Tensor:
         """Features of the system, means over present tasks and over PEs, share of slots in use."""

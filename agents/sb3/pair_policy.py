@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,11 @@ class PairPolicy(MaskableActorCriticPolicy):
         Initial preference for pairs of low estimated finish.
     other_logit : float or None
         Initial logit of waiting and other actions that are not pairs; None: only in need.
+    masked : bool
+        False: all actions are candidates, and whoever acts repairs those that are masked.
+    unseen : mapping, optional
+        Columns, by number, of the blocks ``pairs``, ``tasks``, ``pes`` and ``globals`` that the
+        network does not see.
     **kwargs
         The rest of SB3's arguments; of these the optimiser's count.
     """
@@ -48,6 +54,8 @@ class PairPolicy(MaskableActorCriticPolicy):
         hidden: int = 32,
         eft_prior: float = 0.0,
         other_logit: float | None = 0.0,
+        masked: bool = True,
+        unseen: Mapping[str, Sequence[int]] | None = None,
         **kwargs: Any,
     ) -> None:
         if not isinstance(action_space, spaces.Discrete):
@@ -58,7 +66,9 @@ class PairPolicy(MaskableActorCriticPolicy):
             "hidden": hidden,
             "eft_prior": eft_prior,
             "other_logit": other_logit,
+            "unseen": unseen,
         }
+        self.masked = masked
         super().__init__(observation_space, action_space, lr_schedule, net_arch=[], **kwargs)
 
     def _build(self, lr_schedule: Any) -> None:
@@ -91,6 +101,7 @@ class PairPolicy(MaskableActorCriticPolicy):
 
     def get_distribution(self, obs: Any, action_masks: Masks = None) -> Any:
         """Return sb3-contrib's distribution over the actions."""
+        action_masks = action_masks if self.masked else None
         blocks = self.network.blocks(obs)
         logits = self.network.logits(blocks, self.network.pooled(blocks), _tensor(action_masks))
         distribution = self.action_dist.proba_distribution(action_logits=logits)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,19 +12,16 @@ import torch
 from gymnasium import spaces
 from stable_baselines3.common.policies import BasePolicy
 
-from chipgym.agents.core.archive import hash_named_arrays, read_arrays, write_arrays
 from chipgym.agents.core.masks import repair_actions
 from chipgym.agents.core.policy import Actions, Masks, Observations
+from chipgym.agents.core.policy_file import place_of, read_policy, write_policy
 from chipgym.agents.core.problem import ProblemView
 from chipgym.agents.sb3.models import MASKABLE, build_network, check_action_space
 from chipgym.simulators.core.errors import FileFormatError, InvalidValueError
-from chipgym.simulators.core.files import read_json, write_json
 
 __all__ = ["SavedPolicy", "load_policy"]
 
 FORMAT = "chipgym-policy-1"
-CONFIGURATION = "policy.json"
-WEIGHTS = "weights.npz"
 _KEYS = {
     "format",
     "name",
@@ -33,7 +29,6 @@ _KEYS = {
     "network",
     "settings",
     "num_actions",
-    "weights",
     "description",
 }
 
@@ -81,6 +76,7 @@ class SavedPolicy:
         self.algorithm = algorithm
         self.kind = kind
         self.settings = dict(settings)
+        self._masked = algorithm in MASKABLE and self.settings.get("masked", True)
         self.name = name or algorithm
         self.deterministic = deterministic
         self.description = dict(description or {})
@@ -114,7 +110,7 @@ class SavedPolicy:
             # The Gumbel trick draws from the softmax of the scores.
             noise = [g.gumbel(size=scores.shape[1]) for g in self._generators_for(scores)]
             scores = scores + np.stack(noise)
-        if masks is not None and self.algorithm in MASKABLE:
+        if masks is not None and self._masked:
             scores = np.where(masks, scores, -np.inf)
         counts = _counts(space)
         options = counts if isinstance(counts, list) else None
@@ -123,7 +119,7 @@ class SavedPolicy:
         else:
             parts = np.split(scores, np.cumsum(options)[:-1], axis=1)
             actions = np.stack([part.argmax(axis=1) for part in parts], axis=1)
-        if masks is None or self.algorithm in MASKABLE:
+        if masks is None or self._masked:
             return np.asarray(actions, dtype=np.int64)
         return repair_actions(actions, masks, options)
 
@@ -178,7 +174,10 @@ class SavedPolicy:
         return {key: value.detach().cpu().numpy() for key, value in state.items()}
 
     def save(self, folder: str | os.PathLike[str]) -> None:
-        """Write ``policy.json`` and ``weights.npz`` (arrays only, no pickle) to a folder."""
+        """Write the policy to a folder, or to one file if its name ends in ``.safetensors``.
+
+        See `chipgym.agents.core.policy_file`; weights are plain arrays, nothing is pickled.
+        """
         space = self.network.observation_space
         assert isinstance(space, spaces.Box)
         arrays = {f"network/{key}": value for key, value in self.weights().items()}
@@ -186,7 +185,6 @@ class SavedPolicy:
         if isinstance(self.network.action_space, spaces.Box):
             bounds = self.network.action_space
             arrays |= {"action/low": bounds.low, "action/high": bounds.high}
-        write_arrays(Path(folder) / WEIGHTS, arrays)
         document = {
             "format": FORMAT,
             "name": self.name,
@@ -194,10 +192,9 @@ class SavedPolicy:
             "network": self.kind,
             "settings": self.settings,
             "num_actions": _counts(self.network.action_space),
-            "weights": hash_named_arrays(arrays),
             "description": self.description,
         }
-        write_json(Path(folder) / CONFIGURATION, document)
+        write_policy(folder, document, arrays)
 
 
 def load_policy(folder: str | os.PathLike[str], *, deterministic: bool = True) -> SavedPolicy:
@@ -215,15 +212,8 @@ def load_policy(folder: str | os.PathLike[str], *, deterministic: bool = True) -
     FileFormatError
         A file is missing or damaged, or the two do not belong together.
     """
-    path = Path(folder) / CONFIGURATION
-    document = read_json(path)
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise FileFormatError(path, f"is not a policy of format {FORMAT}")
-    if set(document) != _KEYS:
-        raise FileFormatError(path, f"must have exactly the keys {', '.join(sorted(_KEYS))}")
-    arrays = read_arrays(Path(folder) / WEIGHTS)
-    if hash_named_arrays(arrays) != document["weights"]:
-        raise FileFormatError(Path(folder) / WEIGHTS, f"is not what {CONFIGURATION} names")
+    path = place_of(folder)
+    document, arrays = read_policy(folder, FORMAT, _KEYS)
     try:
         box = spaces.Box(arrays["space/low"], arrays["space/high"], dtype=np.float32)
         network = build_network(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -24,7 +26,8 @@ from chipgym.agents.sb3.models import (
     network_class,
     schedule_of,
 )
-from chipgym.agents.sb3.pair_layout import find_layout
+from chipgym.agents.sb3.pair_layout import PairLayout, find_fields, numbered_columns
+from chipgym.agents.sb3.parts import PartedTraining
 from chipgym.agents.sb3.policy import SavedPolicy
 from chipgym.agents.sb3.selection import BestKeeper
 from chipgym.simulators.core.errors import (
@@ -77,6 +80,7 @@ def train_agent(
     record_every: int | None = None,
     name: str | None = None,
     description: Mapping[str, Any] | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
 ) -> TrainingResult:
     """Train an agent; the same arguments give the same weights on the same machine.
 
@@ -97,7 +101,9 @@ def train_agent(
         Values as in `agents/hyperparams/*.yaml`, by default the algorithm's default entry. Beside
         SB3's arguments: ``policy`` and ``policy_kwargs``, ``num_envs``, ``reward_scale`` (see
         `VectorEnvAdapter`) and ``keep_best``, the number of training episodes on which the best of
-        eleven snapshots is chosen (see `BestKeeper`; 0: the last one is kept).
+        eleven snapshots is chosen (see `BestKeeper`; 0: the last one is kept), and for the pair network
+        ``use_masking`` (false: it chooses among all actions, and masked ones are repaired as for
+        other algorithms).
     num_envs : int, optional
         Copies, by default the ``num_envs`` of the hyperparameters.
     callback : callable or BaseCallback, optional
@@ -111,6 +117,16 @@ def train_agent(
         Steps between records, by default a twentieth of `total_steps`.
     name, description : optional
         Of the resulting policy.
+    checkpoint : path, optional
+        File that is rewritten after each tenth of the training; where it exists, training goes on
+        from it. Each tenth then begins with new episodes and a seed of its own, so that a training
+        that was interrupted ends with the weights of one that was not. For algorithms that learn
+        from one rollout at a time; with a plain callback and without `evaluate`.
+
+    Raises
+    ------
+    FileFormatError
+        The checkpoint is damaged, or of another training.
 
     Notes
     -----
@@ -126,19 +142,28 @@ def train_agent(
     check_range("num_envs", copies, 1)
     kind = str(values.pop("policy", "mlp"))
     settings = dict(values.pop("policy_kwargs", {}))
+    if checkpoint is not None:
+        _check_parts(algorithm, callback, evaluate)
+    identity = {"algorithm": algorithm, "seed": seed, "total_steps": total_steps}
+    identity |= {"num_envs": copies, "policy": kind, "policy_kwargs": dict(settings), **values}
+    masking = bool(values.pop("use_masking", True))
     scale = float(values.pop("reward_scale", 1.0))
     contenders = int(values.pop("keep_best", 0))
     torch.set_num_threads(1)
 
     def make_envs(count: int) -> VectorEnvAdapter:
-        repair = algorithm not in MASKABLE
+        repair = algorithm not in MASKABLE or not masking
         return VectorEnvAdapter(env_factory(count), repair=repair, reward_scale=scale)
 
     envs = make_envs(copies)
     try:
         check_action_space(algorithm, envs.action_space)
         if kind == "pair":
-            settings["layout"] = _layout_of(envs)
+            settings = _pair_settings(settings, envs)
+        if not masking:
+            if kind != "pair":
+                raise InvalidValueError("use_masking", False, f"true with the policy {kind}")
+            settings["masked"] = False
         model = _build(algorithm, kind, settings, values, envs, seed, tensorboard)
         policy = SavedPolicy(
             model.policy, algorithm, kind, settings, name=name, description=description
@@ -151,12 +176,23 @@ def train_agent(
         callbacks: list[BaseCallback] = [recorder]
         if isinstance(callback, BaseCallback):
             callbacks.append(callback)
+        options = {"use_masking": masking and envs.has_masks} if algorithm in MASKABLE else {}
+        if checkpoint is not None:
+            judge = (lambda: make_envs(contenders)) if contenders > 0 else None
+            parts = PartedTraining(model, policy, recorder, Path(checkpoint), identity, judge)
+
+            def train_part(steps: int, listeners: list[BaseCallback]) -> None:
+                _learn(model, steps, listeners, {**options, "reset_num_timesteps": False})
+
+            parts.learn(train_part, total_steps, seed, seed + SELECTION)
+            model.policy.set_training_mode(False)
+            evaluations = recorder.evaluations + parts.evaluations
+            return TrainingResult(policy, recorder.curve, int(model.num_timesteps), evaluations)
         keeper = None
         if contenders > 0:
             every = max(total_steps // 10, 1)
             keeper = BestKeeper(policy, lambda: make_envs(contenders), every, seed + SELECTION)
             callbacks.append(keeper)
-        options = {"use_masking": envs.has_masks} if algorithm in MASKABLE else {}
         _learn(model, total_steps, callbacks, options)
     finally:
         envs.close()
@@ -165,13 +201,29 @@ def train_agent(
     return TrainingResult(policy, recorder.curve, int(model.num_timesteps), evaluations)
 
 
-def _layout_of(envs: VectorEnvAdapter) -> dict[str, int]:
-    layout = find_layout(envs.envs)
-    if layout is None:
+def _check_parts(algorithm: str, callback: Any, evaluate: Any) -> None:
+    """Refuse what a training in parts cannot do."""
+    if algorithm not in ON_POLICY:
+        raise InvalidValueError("algorithm", algorithm, ", ".join(sorted(ON_POLICY)))
+    if isinstance(callback, BaseCallback) or evaluate is not None:
+        raise InvalidValueError(
+            "checkpoint", "a path", "no callback of SB3 and no evaluate with it"
+        )
+
+
+def _pair_settings(settings: Mapping[str, Any], envs: VectorEnvAdapter) -> dict[str, Any]:
+    """Settings of the pair network with the layout of the environment, and columns by number."""
+    fields = find_fields(envs.envs)
+    if fields is None:
         raise InvalidValueError(
             "policy", "pair", "'mlp' for an environment without observation_layout"
         )
-    return layout.to_dict()
+    unseen = settings.get("unseen", {})
+    layout = PairLayout.from_fields(fields, unseen.get("pairs", ()))
+    found = {**settings, "layout": layout.to_dict()}
+    if unseen:
+        found["unseen"] = numbered_columns(fields, unseen)
+    return found
 
 
 def _build(

@@ -129,7 +129,7 @@ class AbcRlAgent:
         return PlanResult.of(log)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the agent to one file of arrays and JSON (``.npz``, no pickle)."""
+        """Write the agent to one file of arrays and JSON (safetensors)."""
         arrays = self._arrays()
         document = {
             "format": FORMAT,

@@ -185,7 +185,7 @@ class AbcrlGraphAgent:
         load_adam(self._baseline_adam, "baseline_adam", arrays)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the agent to one file of arrays and JSON (``.npz``, no pickle)."""
+        """Write the agent to one file of arrays and JSON (safetensors)."""
         document = {
             "num_actions": self.num_actions,
             "settings": plain_settings(self.settings),

@@ -9,6 +9,7 @@ from chipgym.simulators.core.errors import UnknownNameError, check_range
 __all__ = ["FEATURES", "DeepSocsSettings"]
 
 FEATURES = ("full", "published")
+COUNTS = ("rollouts", "minibatch", "depth", "average_rewards", "entropy_updates", "gap_updates")
 
 
 @dataclass(frozen=True)
@@ -37,11 +38,16 @@ class DeepSocsSettings:
         Whether the score sees the summaries of the job and of everything.
     num_envs : int
         Episodes of an update, one in each copy of the environment.
+    rollouts : int
+        Neighbouring copies whose episodes make up a baseline; 0: all.
     same_stream : bool
-        Whether the episodes of an update have the same stream of jobs, so that the baseline knows
-        of the arrivals.
+        Whether these have the same stream of jobs, so that the baseline knows of the arrivals.
     learning_rate : float
-        Step size of Adam; one step an update.
+        Step size of Adam at the start.
+    learning_rate_end : float or None
+        Step size in the end, reached along a line; None: as at the start.
+    minibatch : int
+        Decisions of a gradient step; 0: all of an update.
     discount : float
         Discount of later rewards, an instant (or, without `share_instants`, a decision) later.
     share_instants : bool
@@ -75,8 +81,11 @@ class DeepSocsSettings:
     depth: int = 2
     summaries: bool = True
     num_envs: int = 8
+    rollouts: int = 0
     same_stream: bool = True
     learning_rate: float = 3e-3
+    learning_rate_end: float | None = None
+    minibatch: int = 0
     discount: float = 1.0
     share_instants: bool = True
     average_rewards: int = 100_000
@@ -97,11 +106,13 @@ class DeepSocsSettings:
         for name in ("hidden", "score_hidden"):
             for width in getattr(self, name):
                 check_range(name, width, 1)
-        for name in ("depth", "average_rewards", "entropy_updates", "gap_updates"):
+        for name in COUNTS:
             check_range(name, getattr(self, name), 0)
         for name in ("time_scale_us", "learning_rate"):
             check_range(name, getattr(self, name), 0.0, low_open=True)
         for name in ("entropy_start", "entropy_end", "max_grad_norm"):
             check_range(name, getattr(self, name), 0.0)
+        if self.learning_rate_end is not None:
+            check_range("learning_rate_end", self.learning_rate_end, 0.0)
         check_range("discount", self.discount, 0.0, 1.0)
         check_range("gap_start", self.gap_start, 1.0, 1000.0)

@@ -159,7 +159,7 @@ class DrillsAgent:
         load_adam(self._optimiser, "adam", arrays)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the agent to one file of arrays and JSON (``.npz``, no pickle)."""
+        """Write the agent to one file of arrays and JSON (safetensors)."""
         document = {
             "num_actions": self.num_actions,
             "settings": plain_settings(self.settings),

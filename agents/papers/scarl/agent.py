@@ -35,6 +35,7 @@ TASK_FEATURES = (
 )
 PE_FEATURES = ("idle", "available", "speed", "supported", "execution", "delay", "finish")
 """Features of a PE; the last three are left out without estimates."""
+REAL_TIME_TASK = [TASK_FEATURES.index(name) for name in ("waiting", "rest", "job_age")]
 COMPLETED = 4
 
 
@@ -81,7 +82,16 @@ class ScarlAgent:
         self.settings = settings
         self._pe_features = len(PE_FEATURES) - (0 if settings.estimates else 3)
         with seeded(seed):
-            self.network = ScarlNetwork(len(TASK_FEATURES), self._pe_features, settings.width)
+            self.network = ScarlNetwork(
+                len(TASK_FEATURES), self._pe_features, settings.width, self._starting_weights()
+            )
+
+    def _starting_weights(self) -> tuple[float, ...]:
+        """Of execution, data delay and estimated finish."""
+        if not self.settings.estimates:
+            return ()
+        prior = self.settings.finish_prior
+        return (0.0, 0.0, prior) if self.settings.real_time else (prior, 0.0, 0.0)
 
     def check(self, problem: JobsView) -> None:
         """Raise `InvalidValueError` where PEs cannot be chosen."""
@@ -113,6 +123,8 @@ class ScarlAgent:
         features[:, 8] = self._squash(jobs.upward_rank_us)
         features[:, 9] = self._squash(jobs.job_age_us)[jobs.task_job]
         features[:, 10] = jobs.task_job == jobs.task_job[node]
+        if not self.settings.real_time:
+            features[:, REAL_TIME_TASK] = 0.0
         unfinished = jobs.state != COMPLETED
         return features[unfinished], int(unfinished[:node].sum())
 
@@ -127,6 +139,8 @@ class ScarlAgent:
                 (problem.exec_us[0], problem.delay_us[0], problem.estimated_finish_us[0]), 4
             ):
                 features[valid, at] = self._squash(times[valid])
+            if not self.settings.real_time:
+                features[:, 5:] = 0.0
         return features
 
     def _squash(self, times_us: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

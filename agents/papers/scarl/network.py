@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
+
+from chipgym.agents.papers.socrates.direct import DirectEstimates
 
 __all__ = ["Attention", "ScarlNetwork", "attend"]
 
@@ -49,10 +53,16 @@ class ScarlNetwork(nn.Module):
         Features of a task and of a PE.
     width : int
         Numbers of an embedding.
+    estimates : sequence of float
+        Weights, at the start, of the times in which the features of a PE end, straight to its
+        score; none: there are no such times.
     """
 
-    def __init__(self, task_features: int, pe_features: int, width: int) -> None:
+    def __init__(
+        self, task_features: int, pe_features: int, width: int, estimates: Sequence[float] = ()
+    ) -> None:
         super().__init__()
+        self.direct = DirectEstimates(estimates) if estimates else None
         self.task = _embedding(task_features, width)
         self.pe = _embedding(pe_features, width)
         self.among_tasks = Attention(width, width, width)
@@ -84,4 +94,6 @@ class ScarlNetwork(nn.Module):
         places = attend(self.among_pes(query, pe, pe_owner), pe, pe_owner, batch)
         seen = torch.cat([query, others, places], dim=1)
         scores = self.choose(seen, pe, pe_owner).view(batch, count)
+        if self.direct is not None:
+            scores = scores + self.direct(pes[:, :, -len(self.direct.weights) :])
         return scores, self.critic(seen.detach()).squeeze(1)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +45,20 @@ class AverageReward:
         """Mean reward per µs; 0 before anything was taken in."""
         total = sum(self._durations)
         return sum(self._rewards) / total if total > 0.0 else 0.0
+
+    def save(self) -> dict[str, npt.NDArray[Any]]:
+        """Return the intervals that count."""
+        return {
+            "average/rewards": np.array(self._rewards),
+            "average/durations_us": np.array(self._durations),
+        }
+
+    def load(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Put back what `save` gave."""
+        self._rewards.clear()
+        self._durations.clear()
+        self._rewards.extend(arrays["average/rewards"].tolist())
+        self._durations.extend(arrays["average/durations_us"].tolist())
 
 
 def merge_instants(pass_index: Sequence[int]) -> tuple[Ints, Ints]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from chipgym.agents.core.settings import make_settings
@@ -12,9 +13,11 @@ from chipgym.agents.papers.socrates.settings import SocratesSettings
 from chipgym.simulators.core.errors import UnknownNameError
 
 if TYPE_CHECKING:
+    from chipgym.agents.core.problem import JobsView
     from chipgym.agents.papers.scheduling.agent import SchedulingAgent
+    from chipgym.agents.papers.scheduling.training import Learner, TrainingResult
 
-__all__ = ["ALGORITHMS", "build_agent", "check_hyperparameters", "find_trainer"]
+__all__ = ["ALGORITHMS", "build_agent", "check_hyperparameters", "find_trainer", "make_learner"]
 
 ALGORITHMS: dict[str, type[Any]] = {
     "deepsocs": DeepSocsSettings,
@@ -58,18 +61,31 @@ def build_agent(
     raise UnknownNameError("algorithm", algorithm, ALGORITHMS)
 
 
-def find_trainer(algorithm: str) -> Callable[..., Any]:
-    """Return the function that trains a scheduler."""
+def make_learner(algorithm: str, settings: Any, seed: int, problem: JobsView) -> Learner:
+    """Return a learner with an untrained agent for an environment, of which it has seen a view."""
     if algorithm == "deepsocs":
-        from chipgym.agents.papers.deepsocs.training import train_deepsocs
+        from chipgym.agents.papers.deepsocs.agent import DeepSocsAgent
+        from chipgym.agents.papers.deepsocs.learner import DeepSocsLearner
 
-        return train_deepsocs
+        return DeepSocsLearner(DeepSocsAgent(settings, seed))
+    from chipgym.agents.papers.socrates.learner import MatchingLearner
+
     if algorithm == "socrates":
-        from chipgym.agents.papers.socrates.training import train_socrates
+        from chipgym.agents.papers.socrates.agent import SocratesAgent, SocratesSizes
 
-        return train_socrates
+        sizes = SocratesSizes.of(problem, settings)
+        return MatchingLearner(SocratesAgent(sizes, settings, seed), settings.learning)
     if algorithm == "scarl":
-        from chipgym.agents.papers.scarl.training import train_scarl
+        from chipgym.agents.papers.scarl.agent import ScarlAgent
 
-        return train_scarl
+        return MatchingLearner(ScarlAgent(settings, seed), settings.learning)
     raise UnknownNameError("algorithm", algorithm, ALGORITHMS)
+
+
+def find_trainer(algorithm: str) -> Callable[..., TrainingResult]:
+    """Return `train_scheduler` for an algorithm."""
+    if algorithm not in ALGORITHMS:
+        raise UnknownNameError("algorithm", algorithm, ALGORITHMS)
+    from chipgym.agents.papers.scheduling.training import train_scheduler
+
+    return partial(train_scheduler, algorithm)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import cast
 
 import numpy as np
 import torch
 
-from chipgym.agents.core.archive import hash_named_arrays, read_arrays, write_arrays
 from chipgym.agents.core.policy import Actions, Masks, Observations
+from chipgym.agents.core.policy_file import place_of, read_policy, write_policy
 from chipgym.agents.core.problem import JobsView, ProblemView
 from chipgym.agents.core.torch_tools import load_weights, save_weights, use_one_thread
 from chipgym.agents.papers.scheduling.agent import SchedulingAgent
@@ -21,14 +20,11 @@ from chipgym.simulators.core.errors import (
     InvalidValueError,
     UnknownNameError,
 )
-from chipgym.simulators.core.files import read_json, write_json
 
 __all__ = ["SchedulingPolicy", "load_scheduler"]
 
 FORMAT = "chipgym-scheduler-1"
-CONFIGURATION = "policy.json"
-WEIGHTS = "weights.npz"
-_KEYS = {"format", "name", "algorithm", "sizes", "settings", "weights"}
+_KEYS = {"format", "name", "algorithm", "sizes", "settings"}
 
 
 class SchedulingPolicy:
@@ -100,18 +96,19 @@ class SchedulingPolicy:
         return actions
 
     def save(self, folder: str | os.PathLike[str]) -> None:
-        """Write ``policy.json`` and ``weights.npz`` (arrays only, no pickle) to a folder."""
+        """Write the policy to a folder, or to one file if its name ends in ``.safetensors``.
+
+        See `chipgym.agents.core.policy_file`; weights are plain arrays, nothing is pickled.
+        """
         arrays = save_weights(self.agent.network, "network")
-        write_arrays(Path(folder) / WEIGHTS, arrays)
         document = {
             "format": FORMAT,
             "name": self.name,
             "algorithm": self.agent.algorithm,
             "sizes": dict(self.agent.sizes()),
             "settings": dict(self.agent.settings_document()),
-            "weights": hash_named_arrays(arrays),
         }
-        write_json(Path(folder) / CONFIGURATION, document)
+        write_policy(folder, document, arrays)
 
 
 def load_scheduler(
@@ -124,15 +121,8 @@ def load_scheduler(
     FileFormatError
         A file is missing or damaged, or the two do not belong together.
     """
-    path = Path(folder) / CONFIGURATION
-    document = read_json(path)
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise FileFormatError(path, f"is not a policy of format {FORMAT}")
-    if set(document) != _KEYS:
-        raise FileFormatError(path, f"must have exactly the keys {', '.join(sorted(_KEYS))}")
-    arrays = read_arrays(Path(folder) / WEIGHTS)
-    if hash_named_arrays(arrays) != document["weights"]:
-        raise FileFormatError(Path(folder) / WEIGHTS, f"is not what {CONFIGURATION} names")
+    path = place_of(folder)
+    document, arrays = read_policy(folder, FORMAT, _KEYS)
     try:
         agent = build_agent(document["algorithm"], document["settings"], document["sizes"])
         load_weights(agent.network, "network", arrays)

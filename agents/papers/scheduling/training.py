@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
-import torch
+import numpy.typing as npt
 from gymnasium.vector import VectorEnv
-from torch import Tensor
 
-from chipgym.agents.core.problem import JobsView
-from chipgym.agents.core.torch_tools import use_one_thread
+from chipgym.agents.core.arrays_file import read_arrays, write_arrays
+from chipgym.agents.core.hyperparameters import load_hyperparameters
+from chipgym.agents.core.settings import make_settings, plain_settings
+from chipgym.agents.core.torch_tools import load_weights, save_weights, use_one_thread
 from chipgym.agents.multi_agent.curve import Curve, Record
 from chipgym.agents.papers.scheduling.agent import SchedulingAgent
 from chipgym.agents.papers.scheduling.episodes import (
@@ -21,21 +23,19 @@ from chipgym.agents.papers.scheduling.episodes import (
     play_episodes,
     problems_of,
 )
+from chipgym.agents.papers.scheduling.names import ALGORITHMS, make_learner
 from chipgym.agents.papers.scheduling.policy import SchedulingPolicy
-from chipgym.simulators.core.errors import SimulationError, check_range
+from chipgym.simulators.core.errors import (
+    FileFormatError,
+    SimulationError,
+    UnknownNameError,
+    check_range,
+)
 
-__all__ = [
-    "EnvFactory",
-    "Learner",
-    "Losses",
-    "TrainingResult",
-    "run_training",
-    "step_on",
-    "stream_seeds",
-]
+__all__ = ["EnvFactory", "Learner", "TrainingResult", "train_scheduler"]
 
 EnvFactory = Callable[[int], VectorEnv[Any, Any, Any]]
-Losses = Callable[[Sequence[int]], Tensor]
+FORMAT = "chipgym-scheduler-training-1"
 
 
 @dataclass(frozen=True)
@@ -77,37 +77,50 @@ class Learner(Protocol):
         ...
 
     def learn(self, episodes: Sequence[Episode], update: int, progress: float) -> None:
-        """Take a gradient step; `progress` is the share of the training that is done."""
+        """Take the gradient steps of an update; `progress`: share of the training that is done."""
+        ...
+
+    def save(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+        """Return what, beside the weights, the rest of a training depends on."""
+        ...
+
+    def load(self, document: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Put back what `save` gave."""
         ...
 
 
-def run_training(
+def train_scheduler(
+    algorithm: str,
     env_factory: EnvFactory,
-    num_envs: int,
     total_steps: int,
     seed: int,
-    make_learner: Callable[[JobsView], Learner],
+    hyperparams: Mapping[str, Any] | None = None,
+    num_envs: int | None = None,
     callback: Callable[[Record], bool | None] | None = None,
     *,
     evaluate: Callable[[SchedulingPolicy], Mapping[str, float]] | None = None,
     record_every: int | None = None,
     name: str | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    checkpoint_every: int = 10,
 ) -> TrainingResult:
-    """Train until enough decisions were made; the last episodes are finished.
+    """Train a learned scheduler; the same arguments give the same weights on the same machine.
 
     Parameters
     ----------
+    algorithm : str
+        ``deepsocs``, ``socrates`` or ``scarl``.
     env_factory : callable
         Given the number of copies, returns a vector environment of SoC scheduling in autoreset mode
-        SAME_STEP. It is closed at the end.
-    num_envs : int
-        Copies; each plays one episode an update.
+        SAME_STEP, in a form in which the agent can act. It is closed at the end.
     total_steps : int
-        Decisions, all copies together.
+        Decisions, all copies together; the last episodes are finished.
     seed : int
-        Seed of the draws and the environments.
-    make_learner : callable
-        Makes the learner from a view of the environment's first decision.
+        Seed of the weights, the exploration and the environment.
+    hyperparams : mapping, optional
+        Values as in `agents/hyperparams/ALGORITHM.yaml`, by default the default entry.
+    num_envs : int, optional
+        Copies, by default those of the hyperparameters; each plays one episode an update.
     callback : callable, optional
         Called with each record of the learning curve; False stops the training.
     evaluate : callable, optional
@@ -116,16 +129,34 @@ def run_training(
         Steps between records, by default a twentieth of `total_steps`.
     name : str, optional
         Of the resulting policy.
+    checkpoint : path, optional
+        File that is rewritten every so often; where it exists, training goes on from it, and ends
+        with the weights that it would have had without the interruption.
+    checkpoint_every : int
+        Updates between two writings.
+
+    Raises
+    ------
+    FileFormatError
+        The checkpoint is damaged, or of another training.
+    SimulationError
+        The training diverged.
     """
+    if algorithm not in ALGORITHMS:
+        raise UnknownNameError("algorithm", algorithm, ALGORITHMS)
     check_range("total_steps", total_steps, 1)
-    check_range("num_envs", num_envs, 1)
+    check_range("checkpoint_every", checkpoint_every, 1)
+    values = load_hyperparameters(algorithm).values if hyperparams is None else hyperparams
+    settings = make_settings(ALGORITHMS[algorithm], values)
+    copies = getattr(settings, "learning", settings).num_envs if num_envs is None else num_envs
+    check_range("num_envs", copies, 1)
     use_one_thread()
-    envs = env_factory(num_envs)
+    envs = env_factory(copies)
     try:
         check_environment(envs)
         envs.reset(seed=seed)
         first = problems_of(envs)[0]
-        learner = make_learner(first)
+        learner = make_learner(algorithm, settings, seed, first)
         learner.agent.check(first)
         policy = SchedulingPolicy(learner.agent, name=name)
         curve = Curve(
@@ -133,65 +164,97 @@ def run_training(
             None if evaluate is None else lambda: evaluate(policy),
             callback,
         )
-        steps = update = 0
-        going = True
-        while going and steps < total_steps:
-            progress = steps / total_steps
-            episodes = play_episodes(
-                envs,
-                learner.agent,
-                learner.seeds(update, seed, num_envs),
-                [seed, update],
-                learner.gap_factor(update, progress),
-            )
-            steps += sum(len(episode.choices) for episode in episodes)
-            learner.learn(episodes, update, progress)
-            _check_weights(learner.agent, steps)
-            going = curve.add(steps, [episode.report() for episode in episodes])
-            update += 1
-        if going:
-            curve.finish(steps)
+        identity = {
+            "format": FORMAT,
+            "algorithm": algorithm,
+            "settings": plain_settings(settings),
+            "sizes": dict(learner.agent.sizes()),
+            "num_envs": copies,
+            "total_steps": total_steps,
+            "seed": seed,
+        }
+        training = _Training(learner, curve, identity, checkpoint and Path(checkpoint))
+        training.resume()
+        going = training.steps < total_steps
+        while going:
+            training.play_and_learn(envs, seed, total_steps)
+            going = training.record() and training.steps < total_steps
+            if not going or training.update % checkpoint_every == 0:
+                training.save()
+        if training.stopped is False:
+            curve.finish(training.steps)
     finally:
         envs.close()
-    return TrainingResult(policy, curve.records, steps, curve.evaluations)
+    return TrainingResult(policy, curve.records, training.steps, curve.evaluations)
 
 
-def stream_seeds(update: int, seed: int, num_envs: int, *, shared: bool) -> list[int]:
-    """Seeds of the copies' streams in an update: one for all if shared, or one each."""
-    words = np.random.SeedSequence([seed, update]).generate_state(num_envs)
-    seeds = [int(word >> 1) for word in words]
-    return [seeds[0]] * num_envs if shared else seeds
+class _Training:
+    """A training under way: what its checkpoint holds."""
 
+    def __init__(
+        self, learner: Learner, curve: Curve, identity: dict[str, Any], path: Path | str | None
+    ) -> None:
+        self.learner, self.curve, self.identity = learner, curve, identity
+        self.path = Path(path) if path else None
+        self.steps = self.update = 0
+        self.stopped = False
+        self._reports: list[dict[str, Any]] = []
 
-def step_on(
-    optimiser: torch.optim.Optimizer,
-    loss_of: Losses,
-    count: int,
-    batch_size: int,
-    max_grad_norm: float,
-) -> None:
-    """Take one gradient step on the sum of the losses of `count` decisions, in parts.
+    def play_and_learn(self, envs: VectorEnv[Any, Any, Any], seed: int, total_steps: int) -> None:
+        """Play an episode in each copy and learn from them."""
+        learner, progress = self.learner, self.steps / total_steps
+        episodes = play_episodes(
+            envs,
+            learner.agent,
+            learner.seeds(self.update, seed, envs.num_envs),
+            [seed, self.update],
+            learner.gap_factor(self.update, progress),
+        )
+        self.steps += sum(len(episode.choices) for episode in episodes)
+        learner.learn(episodes, self.update, progress)
+        _check_weights(learner.agent, self.steps)
+        self._reports = [episode.report() for episode in episodes]
+        self.update += 1
 
-    Parameters
-    ----------
-    loss_of : callable
-        Given numbers of decisions, returns the sum of their losses.
-    batch_size : int
-        Decisions of a part: what is in memory at a time.
-    max_grad_norm : float
-        Longest gradient; a longer one is cut. 0: none is.
-    """
-    optimiser.zero_grad()
-    for start in range(0, count, batch_size):
-        loss_of(range(start, min(start + batch_size, count))).backward()  # type: ignore[no-untyped-call]
-    if max_grad_norm > 0.0:
-        weights = [weight for group in optimiser.param_groups for weight in group["params"]]
-        torch.nn.utils.clip_grad_norm_(weights, max_grad_norm)
-    optimiser.step()
+    def record(self) -> bool:
+        """Add to the learning curve; return whether training goes on."""
+        self.stopped = not self.curve.add(self.steps, self._reports)
+        return not self.stopped
+
+    def save(self) -> None:
+        """Write the checkpoint, whole or not at all."""
+        if self.path is None:
+            return
+        document, arrays = self.learner.save()
+        content = {
+            "identity": self.identity,
+            "steps": self.steps,
+            "update": self.update,
+            "curve": self.curve.save(),
+            "learner": document,
+        }
+        write_arrays(self.path, content, arrays | save_weights(self.learner.agent.network, "net"))
+
+    def resume(self) -> None:
+        """Go on from the checkpoint, where there is one."""
+        if self.path is None or not self.path.exists():
+            return
+        document, arrays = read_arrays(self.path)
+        if not isinstance(document, dict) or "identity" not in document:
+            raise FileFormatError(self.path, f"is not a checkpoint of format {FORMAT}")
+        if document["identity"] != self.identity:
+            raise FileFormatError(self.path, "is the checkpoint of a training with other arguments")
+        try:
+            load_weights(self.learner.agent.network, "net", arrays)
+            self.learner.load(document["learner"], arrays)
+            self.curve.load(document["curve"])
+            self.steps, self.update = int(document["steps"]), int(document["update"])
+        except (KeyError, RuntimeError, TypeError, ValueError) as error:
+            raise FileFormatError(self.path, f"does not fit this training: {error}") from error
 
 
 def _check_weights(agent: SchedulingAgent, steps: int) -> None:
-    if not all(bool(torch.isfinite(weights).all()) for weights in agent.network.parameters()):
+    if not all(bool(weights.isfinite().all()) for weights in agent.network.parameters()):
         raise SimulationError(
             f"the training diverged after {steps} steps, its weights are not finite; a lower "
             "learning_rate may help"

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from chipgym.agents.core.problem import JobsView
 from chipgym.agents.core.settings import plain_settings
 from chipgym.agents.core.torch_tools import seeded
+from chipgym.agents.papers.socrates.direct import DirectEstimates
 from chipgym.agents.papers.socrates.mapping import check_mapping, next_valid, pair_features
 from chipgym.agents.papers.socrates.settings import SocratesSettings
 from chipgym.simulators.core.errors import InvalidValueError, check_range
@@ -54,6 +55,12 @@ class SocratesSizes:
         return 2 * self.num_jobs + 1 + self.rows * (self.num_pes + 2 + STATUSES) + pairs
 
 
+def starting_weights(settings: SocratesSettings) -> tuple[float, float]:
+    """Weights of estimated finish and execution at the start."""
+    prior = settings.finish_prior
+    return (prior, 0.0) if settings.real_time else (0.0, prior)
+
+
 @dataclass(frozen=True, eq=False)
 class RowDecision:
     """A decision about the PE of one task.
@@ -80,10 +87,31 @@ class RowDecision:
 
 
 class SocratesNetwork(nn.Module):
-    """Layers shared by an actor with one row of logits for each place and a critic."""
+    """Layers shared by an actor with one row of logits for each place and a critic.
 
-    def __init__(self, size: int, hidden: tuple[int, ...], rows: int, num_pes: int) -> None:
+    Parameters
+    ----------
+    size : int
+        Numbers of a state.
+    hidden : tuple of int
+        Widths of the shared layers.
+    rows, num_pes : int
+        Places of tasks, and PEs.
+    estimates : sequence of 2 float
+        Weights, at the start, of the two estimates of each PE in which a state ends; none: it does
+        not.
+    """
+
+    def __init__(
+        self,
+        size: int,
+        hidden: tuple[int, ...],
+        rows: int,
+        num_pes: int,
+        estimates: Sequence[float] = (),
+    ) -> None:
         super().__init__()
+        self.direct = DirectEstimates(estimates) if estimates else None
         parts: list[nn.Module] = []
         for width in hidden:
             parts += [nn.Linear(size, width), nn.ReLU()]
@@ -97,7 +125,11 @@ class SocratesNetwork(nn.Module):
         """Return the logits of one row each, shape (B, P), and values, shape (B,)."""
         seen = self.body(states)
         weight = self.actor.weight.view(*self._shape, -1)[rows]
-        logits = torch.einsum("bpw,bw->bp", weight, seen) + self.actor.bias.view(self._shape)[rows]
+        logits = torch.bmm(weight, seen.unsqueeze(2)).squeeze(2)
+        logits = logits + self.actor.bias.view(self._shape)[rows]
+        if self.direct is not None:
+            pairs = states[:, -2 * self._shape[1] :].unflatten(1, (-1, 2))
+            logits = logits + self.direct(pairs)
         return logits, self.critic(seen).squeeze(1)
 
 
@@ -123,7 +155,11 @@ class SocratesAgent:
         self.shape, self.settings = sizes, settings
         with seeded(seed):
             self.network = SocratesNetwork(
-                sizes.state(settings), settings.hidden, sizes.rows, sizes.num_pes
+                sizes.state(settings),
+                settings.hidden,
+                sizes.rows,
+                sizes.num_pes,
+                starting_weights(settings) if settings.estimates else (),
             )
 
     def check(self, problem: JobsView) -> None:
@@ -145,7 +181,9 @@ class SocratesAgent:
         place[shown] = np.arange(len(shown))
         parts: list[npt.NDArray[Any]] = [self._jobs(problem, shown), self._tasks(problem, place)]
         if self.settings.estimates:
-            parts.append(pair_features(problem, self.settings.time_scale_us).ravel())
+            settings = self.settings
+            found = pair_features(problem, settings.time_scale_us, real_time=settings.real_time)
+            parts.append(found.ravel())
         valid = np.isfinite(problem.exec_us[0])
         pes = next_valid(valid)
         return RowDecision(
@@ -169,7 +207,8 @@ class SocratesAgent:
         waited = jobs.job_age_us[shown] - started
         began = problem.time_us - started
         share = np.where(started >= 0.0, waited / (np.maximum(began, 0.0) + 1e-5), 0.0)
-        state[count + 1 : count + 1 + len(shown)] = share
+        if self.settings.real_time:
+            state[count + 1 : count + 1 + len(shown)] = share
         return state
 
     def _tasks(self, problem: JobsView, place: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
@@ -182,7 +221,8 @@ class SocratesAgent:
         placed = jobs.pe[kept] >= 0
         rows[at[placed], jobs.pe[kept][placed]] = 1.0
         state = jobs.state[kept]
-        rows[at, pes] = jobs.waiting_us[kept] / (problem.time_us + 1e-5)
+        if self.settings.real_time:
+            rows[at, pes] = jobs.waiting_us[kept] / (problem.time_us + 1e-5)
         rows[at, pes + 1] = jobs.missing[kept] / MISSING_SCALE
         rows[at, pes + 2] = (state == 1) | (state == 2)
         rows[at, pes + 3] = state == 3

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,7 @@ from torch import Tensor
 from chipgym.agents.papers.scheduling.agent import SchedulingAgent, entropy_of
 from chipgym.agents.papers.scheduling.credit import discounted, returns_over_time
 from chipgym.agents.papers.scheduling.episodes import Episode
-from chipgym.agents.papers.scheduling.training import step_on, stream_seeds
+from chipgym.agents.papers.scheduling.steps import Adam, stream_seeds
 from chipgym.agents.papers.socrates.settings import MatchingSettings
 
 __all__ = ["MatchingLearner"]
@@ -41,15 +42,18 @@ class MatchingLearner:
 
     def __init__(self, agent: SchedulingAgent, settings: MatchingSettings) -> None:
         self.agent, self.settings = agent, settings
-        self._optimiser = torch.optim.Adam(agent.network.parameters(), lr=settings.learning_rate)
+        self._steps = Adam(agent.network, settings)
 
     def seeds(self, update: int, seed: int, num_envs: int) -> list[int]:
         """Return the seeds of the copies' streams, one each."""
-        return stream_seeds(update, seed, num_envs, shared=False)
+        return stream_seeds(update, seed, num_envs, 1)
 
     def gap_factor(self, update: int, progress: float) -> float:
-        """Return 1: arrivals are as they are."""
-        return 1.0
+        """Return the factor on the gaps: from `gap_start` down to `gap_end`, geometrically."""
+        settings = self.settings
+        updates = settings.gap_updates
+        done = min(update / updates if updates else progress, 1.0)
+        return float(settings.gap_start * (settings.gap_end / settings.gap_start) ** done)
 
     def returns(self, episode: Episode) -> npt.NDArray[np.float64]:
         """Return of each decision of an episode, shape (T,)."""
@@ -75,11 +79,13 @@ class MatchingLearner:
         return np.array([decision.task not in going for decision in episode.decisions])
 
     def learn(self, episodes: Sequence[Episode], update: int, progress: float) -> None:
-        """Take a gradient step."""
+        """Take the gradient steps of an update."""
         settings = self.settings
         kept = [self.matched(episode) for episode in episodes]
         found = [self.returns(e)[k] for e, k in zip(episodes, kept, strict=True)]
         returns = torch.from_numpy(np.concatenate(found)).float()
+        if settings.normalise_returns and len(returns) > 1:
+            returns = returns / returns.std(correction=0).clamp(min=1e-8)
         decisions, choices = [], []
         for episode, keep in zip(episodes, kept, strict=True):
             decisions += [episode.decisions[row] for row in np.flatnonzero(keep)]
@@ -89,19 +95,23 @@ class MatchingLearner:
         chosen = torch.tensor(choices)
         advantages = self._advantages(decisions, returns)
 
-        def loss_of(rows: Sequence[int]) -> Tensor:
+        def loss_of(rows: npt.NDArray[np.int64]) -> Tensor:
             logs, values = self.agent.evaluate([decisions[row] for row in rows])
-            part = slice(rows[0], rows[-1] + 1)
-            picked = logs.gather(1, chosen[part].unsqueeze(1)).squeeze(1)
-            gain = (picked * advantages[part]).sum() + settings.entropy * entropy_of(logs).sum()
-            loss = -gain
-            if settings.critic and values is not None:
-                loss = loss + settings.value_weight * (returns[part] - values).pow(2).sum()
-            return loss / len(decisions)
+            picked = logs.gather(1, chosen[rows].unsqueeze(1)).squeeze(1)
+            gain = (picked * advantages[rows]).sum() + settings.entropy * entropy_of(logs).sum()
+            if not settings.critic or values is None:
+                return -gain
+            return settings.value_weight * (returns[rows] - values).pow(2).sum() - gain
 
-        step_on(
-            self._optimiser, loss_of, len(decisions), settings.batch_size, settings.max_grad_norm
-        )
+        self._steps.take(loss_of, len(decisions), update, progress)
+
+    def save(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+        """Return what the rest of a training depends on."""
+        return {}, self._steps.save()
+
+    def load(self, document: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Put back what `save` gave."""
+        self._steps.load(arrays)
 
     def _advantages(self, decisions: Sequence[object], returns: Tensor) -> Tensor:
         advantages = returns

@@ -27,12 +27,17 @@ def next_valid(valid: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
     return places[found % len(places)].astype(np.int64)
 
 
-def pair_features(problem: JobsView, scale_us: float) -> npt.NDArray[np.float32]:
+def pair_features(
+    problem: JobsView, scale_us: float, *, real_time: bool = True
+) -> npt.NDArray[np.float32]:
     """Estimated finish and execution of the first ready task on each PE, squashed, shape (P, 2).
 
-    1 where the PE cannot execute it.
+    1 where the PE cannot execute it. Without `real_time` the estimated finish is 0.
     """
     times = np.stack([problem.estimated_finish_us[0], problem.exec_us[0]], axis=1)
     with np.errstate(invalid="ignore"):
         squashed = times / (times + scale_us)
-    return np.where(np.isfinite(times), squashed, 1.0).astype(np.float32)
+    features = np.where(np.isfinite(times), squashed, 1.0).astype(np.float32)
+    if not real_time:
+        features[:, 0] = 0.0
+    return features

@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.numpy import load_file
 
 from chipgym.agents.core.archive import hash_named_arrays
 from chipgym.agents.core.archive import read_arrays as read_plain
+from chipgym.agents.core.archive import write_arrays as write_plain
 from chipgym.agents.core.arrays_file import read_arrays, write_arrays
 from chipgym.agents.core.settings import default_settings, make_settings, plain_settings
 from chipgym.agents.core.torch_tools import load_adam, save_adam, seeded
@@ -20,7 +22,7 @@ ARRAYS = {"a/b": np.arange(3), "c": np.ones((2, 2), dtype=np.float32)}
 
 
 def test_arrays_and_document_come_back(tmp_path: Path) -> None:
-    path = tmp_path / "file.npz"
+    path = tmp_path / "file.safetensors"
     write_arrays(path, {"name": "x", "values": [1, 2.5, None]}, ARRAYS)
     document, arrays = read_arrays(path)
     assert document == {"name": "x", "values": [1, 2.5, None]}
@@ -38,6 +40,28 @@ def test_the_hash_covers_names_and_values() -> None:
         len({hash_named_arrays(ARRAYS), hash_named_arrays(renamed), hash_named_arrays(changed)})
         == 3
     )
+
+
+def test_arrays_of_all_shapes_and_kinds_come_back(tmp_path: Path) -> None:
+    path = tmp_path / "file.safetensors"
+    arrays = {
+        "scalar": np.array(2.5),
+        "empty": np.zeros((0, 3)),
+        "turned": np.arange(6, dtype=np.float32).reshape(2, 3).T,
+        "truth": np.array([True, False]),
+    }
+    write_plain(path, arrays)
+    found = read_plain(path)
+    assert set(found) == set(arrays)
+    for name, array in arrays.items():
+        assert found[name].dtype == array.dtype
+        np.testing.assert_array_equal(found[name], array)
+    assert load_file(path).keys() == arrays.keys()
+
+
+def test_archives_of_numpy_are_read(tmp_path: Path) -> None:
+    np.savez(tmp_path / "file.npz", a=np.arange(2))
+    assert read_plain(tmp_path / "file.npz")["a"].tolist() == [0, 1]
 
 
 def test_files_without_a_document_or_with_objects_are_refused(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from cooperative_games import Climbing, Mixed, Relay
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chipgym.agents.core.archive import read_arrays, write_arrays
 from chipgym.agents.core.hyperparameters import FOLDER, load_hyperparameters
 from chipgym.agents.multi_agent.arguments import ALGORITHMS, check_hyperparameters
 from chipgym.agents.multi_agent.policy import load_multi_agent_policy
@@ -33,7 +34,10 @@ def test_saved_agents_act_exactly_as_before(
     policy = train_agents(algorithm, game, 64, 0, values, 2, name="mine").policy
     policy.description["scenario"] = "game"
     policy.save(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["policy.json", "weights.npz"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "policy.json",
+        "weights.safetensors",
+    ]
     loaded = load_multi_agent_policy(tmp_path)
     assert (loaded.name, loaded.algorithm, loaded.joint) == ("mine", algorithm, policy.joint)
     assert loaded.description == {"scenario": "game"}
@@ -69,15 +73,15 @@ class TestFiles:
             load_multi_agent_policy(tmp_path)
 
     def test_damaged_weights(self, folder: Path) -> None:
-        content = (folder / "weights.npz").read_bytes()
-        (folder / "weights.npz").write_bytes(content[: len(content) // 2])
-        with pytest.raises(FileFormatError, match=r"weights\.npz"):
+        content = (folder / "weights.safetensors").read_bytes()
+        (folder / "weights.safetensors").write_bytes(content[: len(content) // 2])
+        with pytest.raises(FileFormatError, match=r"weights\.safetensors"):
             load_multi_agent_policy(folder)
 
     def test_weights_of_other_agents(self, folder: Path) -> None:
-        arrays = dict(np.load(folder / "weights.npz"))
+        arrays = read_arrays(folder / "weights.safetensors")
         arrays["network/log_std"] = arrays["network/log_std"] + 1
-        np.savez(folder / "weights.npz", **arrays)
+        write_arrays(folder / "weights.safetensors", arrays)
         with pytest.raises(FileFormatError, match=r"is not what policy\.json names"):
             load_multi_agent_policy(folder)
 

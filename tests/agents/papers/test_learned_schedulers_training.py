@@ -28,8 +28,8 @@ from chipgym.agents.core.hyperparameters import load_hyperparameters
 from chipgym.agents.core.policy import Policy
 from chipgym.agents.core.registry import make_policy
 from chipgym.agents.papers.deepsocs.agent import DeepSocsAgent
+from chipgym.agents.papers.deepsocs.learner import DeepSocsLearner
 from chipgym.agents.papers.deepsocs.settings import DeepSocsSettings
-from chipgym.agents.papers.deepsocs.training import DeepSocsLearner
 from chipgym.agents.papers.scheduling.credit import (
     AverageReward,
     merge_instants,

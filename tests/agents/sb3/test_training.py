@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from chipgym.agents.core.archive import read_arrays, write_arrays
 from chipgym.agents.core.policy import Policy
 from chipgym.agents.core.random_policy import RandomPolicy
 from chipgym.agents.sb3.adapter import VectorEnvAdapter
@@ -188,15 +189,15 @@ class TestFiles:
             load_policy(tmp_path)
 
     def test_damaged_weights(self, folder: Path) -> None:
-        content = (folder / "weights.npz").read_bytes()
-        (folder / "weights.npz").write_bytes(content[: len(content) // 2])
-        with pytest.raises(FileFormatError, match=r"weights\.npz"):
+        content = (folder / "weights.safetensors").read_bytes()
+        (folder / "weights.safetensors").write_bytes(content[: len(content) // 2])
+        with pytest.raises(FileFormatError, match=r"weights\.safetensors"):
             load_policy(folder)
 
     def test_weights_of_another_agent(self, folder: Path) -> None:
-        arrays = dict(np.load(folder / "weights.npz"))
+        arrays = read_arrays(folder / "weights.safetensors")
         arrays["network/network.prior"] = arrays["network/network.prior"] + 1
-        np.savez(folder / "weights.npz", **arrays)
+        write_arrays(folder / "weights.safetensors", arrays)
         with pytest.raises(FileFormatError, match=r"is not what policy\.json names"):
             load_policy(folder)
 
@@ -208,7 +209,7 @@ class TestFiles:
             load_policy(folder)
 
     def test_pickles_are_not_loaded(self, folder: Path) -> None:
-        np.savez(folder / "weights.npz", trap=np.array([_Trap()], dtype=object))
+        np.savez(folder / "weights.safetensors", trap=np.array([_Trap()], dtype=object))
         with pytest.raises(FileFormatError, match="allow_pickle"):
             load_policy(folder)
         assert not _Trap.sprung

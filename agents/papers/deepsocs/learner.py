@@ -1,8 +1,8 @@
-"""Trains DeepSoCS: policy gradient with average reward and a baseline aligned in time."""
+"""How DeepSoCS learns: policy gradient, average reward, a baseline aligned in time."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,11 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from chipgym.agents.core.hyperparameters import load_hyperparameters
-from chipgym.agents.core.settings import make_settings
-from chipgym.agents.multi_agent.curve import Record
 from chipgym.agents.papers.deepsocs.agent import DeepSocsAgent
-from chipgym.agents.papers.deepsocs.settings import DeepSocsSettings
 from chipgym.agents.papers.scheduling.agent import entropy_of
 from chipgym.agents.papers.scheduling.credit import (
     AverageReward,
@@ -23,16 +19,9 @@ from chipgym.agents.papers.scheduling.credit import (
     time_aligned_baselines,
 )
 from chipgym.agents.papers.scheduling.episodes import Episode
-from chipgym.agents.papers.scheduling.policy import SchedulingPolicy
-from chipgym.agents.papers.scheduling.training import (
-    EnvFactory,
-    TrainingResult,
-    run_training,
-    step_on,
-    stream_seeds,
-)
+from chipgym.agents.papers.scheduling.steps import Adam, stream_seeds
 
-__all__ = ["DeepSocsLearner", "train_deepsocs"]
+__all__ = ["DeepSocsLearner"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -53,13 +42,16 @@ class DeepSocsLearner:
 
     def __init__(self, agent: DeepSocsAgent) -> None:
         self.agent, self.settings = agent, agent.settings
-        weights = [weight for weight in agent.network.parameters() if weight.requires_grad]
-        self._optimiser = torch.optim.Adam(weights, lr=self.settings.learning_rate)
+        self._steps = Adam(agent.network, self.settings)
         self._average = AverageReward(max(self.settings.average_rewards, 1))
 
     def seeds(self, update: int, seed: int, num_envs: int) -> list[int]:
         """Return the seeds of the copies' streams."""
-        return stream_seeds(update, seed, num_envs, shared=self.settings.same_stream)
+        group = self._group(num_envs) if self.settings.same_stream else 1
+        return stream_seeds(update, seed, num_envs, group)
+
+    def _group(self, count: int) -> int:
+        return min(self.settings.rollouts or count, count)
 
     def gap_factor(self, update: int, progress: float) -> float:
         """Return the factor on the gaps between arrivals: from `gap_start` down to 1."""
@@ -85,7 +77,10 @@ class DeepSocsLearner:
             following = discounted(rewards - rate * durations_us, self.settings.discount)
             returns.append(following[instant])
             times.append(np.array(episode.time_us))
-        baselines = time_aligned_baselines(times, returns)
+        group = self._group(len(episodes))
+        baselines: list[Floats] = []
+        for at in range(0, len(episodes), group):
+            baselines += time_aligned_baselines(times[at : at + group], returns[at : at + group])
         found = [value - base for value, base in zip(returns, baselines, strict=True)]
         if self.settings.normalise_advantages:
             deviation = float(np.concatenate(found).std())
@@ -101,66 +96,24 @@ class DeepSocsLearner:
         return np.add.reduceat(rewards, first), np.add.reduceat(durations_us, first), instant
 
     def learn(self, episodes: Sequence[Episode], update: int, progress: float) -> None:
-        """Take a gradient step."""
+        """Take the gradient steps of an update."""
         advantages = torch.from_numpy(np.concatenate(self.advantages(episodes))).float()
         decisions = [decision for episode in episodes for decision in episode.decisions]
         choices = torch.tensor([choice for episode in episodes for choice in episode.choices])
         weight = self.entropy_weight(update, progress)
 
-        def loss_of(rows: Sequence[int]) -> Tensor:
+        def loss_of(rows: npt.NDArray[np.int64]) -> Tensor:
             logs, _ = self.agent.evaluate([decisions[row] for row in rows])
-            part = slice(rows[0], rows[-1] + 1)
-            chosen = logs.gather(1, choices[part].unsqueeze(1)).squeeze(1)
-            gain = (chosen * advantages[part]).sum() + weight * entropy_of(logs).sum()
-            return -gain / len(decisions)
+            chosen = logs.gather(1, choices[rows].unsqueeze(1)).squeeze(1)
+            return -(chosen * advantages[rows]).sum() - weight * entropy_of(logs).sum()
 
-        settings = self.settings
-        step_on(
-            self._optimiser, loss_of, len(decisions), settings.batch_size, settings.max_grad_norm
-        )
+        self._steps.take(loss_of, len(decisions), update, progress)
 
+    def save(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+        """Return what the rest of a training depends on."""
+        return {}, self._steps.save() | self._average.save()
 
-def train_deepsocs(
-    env_factory: EnvFactory,
-    total_steps: int,
-    seed: int,
-    hyperparams: Mapping[str, Any] | None = None,
-    num_envs: int | None = None,
-    callback: Callable[[Record], bool | None] | None = None,
-    *,
-    evaluate: Callable[[SchedulingPolicy], Mapping[str, float]] | None = None,
-    record_every: int | None = None,
-    name: str | None = None,
-) -> TrainingResult:
-    """Train DeepSoCS; the same arguments give the same weights on the same machine.
-
-    Parameters
-    ----------
-    env_factory : callable
-        Given the number of copies, returns a vector environment of ``SocTaskOrdering`` (or of
-        ``SocScheduling``) in autoreset mode SAME_STEP.
-    total_steps : int
-        Decisions, all copies together; the last episodes are finished.
-    seed : int
-        Seed of the weights, the exploration and the environment.
-    hyperparams : mapping, optional
-        Values as in `agents/hyperparams/deepsocs.yaml`, see `DeepSocsSettings`; by default the
-        default entry.
-    num_envs : int, optional
-        Copies, by default the ``num_envs`` of the hyperparameters.
-    callback, evaluate, record_every, name
-        As in `run_training`.
-    """
-    values = load_hyperparameters("deepsocs").values if hyperparams is None else hyperparams
-    settings = make_settings(DeepSocsSettings, values)
-    return run_training(
-        env_factory,
-        settings.num_envs if num_envs is None else num_envs,
-        total_steps,
-        seed,
-        lambda problem: DeepSocsLearner(DeepSocsAgent(settings, seed)),
-        callback,
-        evaluate=evaluate,
-        record_every=record_every,
-        name=name,
-    )
+    def load(self, document: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Put back what `save` gave."""
+        self._steps.load(arrays)
+        self._average.load(arrays)
