@@ -16,6 +16,7 @@ from gymnasium.vector import AutoresetMode
 from chipgym.agents.core.hyperparameters import algorithms, load_hyperparameters
 from chipgym.agents.multi_agent.arguments import ALGORITHMS as MULTI_AGENT
 from chipgym.agents.papers.scheduling.names import ALGORITHMS as SCHEDULERS
+from chipgym.agents.schedulers.settings import ALGORITHM as LEARNED_SCHEDULER
 from chipgym.experiments.environments import (
     make_env,
     probe,
@@ -83,6 +84,8 @@ def check_algorithm(name: str, hyperparameters: Mapping[str, Any] | None = None)
             from chipgym.agents.multi_agent.arguments import check_hyperparameters
         elif name in SCHEDULERS:
             from chipgym.agents.papers.scheduling.names import check_hyperparameters
+        elif name == LEARNED_SCHEDULER:
+            from chipgym.agents.schedulers.settings import check_hyperparameters
         else:  # PyTorch is loaded for this, which is why it is not done always
             from chipgym.agents.sb3.arguments import check_hyperparameters
         check_hyperparameters(name, values)
@@ -100,7 +103,9 @@ def check_form(algorithm: str, task: TaskSpec) -> None:
         make_parallel_env(task).close()
 
 
-def make_vector_env(task: TaskSpec, num_envs: int) -> Any:
+def make_vector_env(
+    task: TaskSpec, num_envs: int, autoreset_mode: AutoresetMode = AutoresetMode.SAME_STEP
+) -> Any:
     """Make the training environment of a task: native where there is one, otherwise synchronous."""
     make_env(task, split="train").close()  # its errors are the clear ones
     env_id = task.env.rpartition(":")[2]  # its module is imported by now
@@ -111,7 +116,7 @@ def make_vector_env(task: TaskSpec, num_envs: int) -> Any:
             env_id,
             num_envs=num_envs,
             vectorization_mode="vector_entry_point",
-            autoreset_mode=AutoresetMode.SAME_STEP,
+            autoreset_mode=autoreset_mode,
             **task.env_kwargs("train"),
         )
         return envs if vector_wrapper is None else vector_wrapper(envs)
@@ -120,7 +125,7 @@ def make_vector_env(task: TaskSpec, num_envs: int) -> Any:
         num_envs=num_envs,
         vectorization_mode="sync",
         wrappers=None if wrapper is None else [wrapper],
-        vector_kwargs={"autoreset_mode": AutoresetMode.SAME_STEP},
+        vector_kwargs={"autoreset_mode": autoreset_mode},
         **task.env_kwargs("train"),
     )
 
@@ -198,6 +203,10 @@ def load_trained(folder: Path) -> Any:
         from chipgym.agents.multi_agent.policy import load_multi_agent_policy
 
         return load_multi_agent_policy(folder / POLICY)
+    if algorithm == LEARNED_SCHEDULER:
+        from chipgym.agents.schedulers.learned import load_learned_scheduler
+
+        return load_learned_scheduler(folder / POLICY)
     if algorithm in SCHEDULERS:
         from chipgym.agents.papers.scheduling.policy import load_scheduler
 
@@ -272,6 +281,13 @@ def _trainer(algorithm: str, task: TaskSpec) -> Callable[..., Any]:
     def make_envs(num_envs: int) -> Any:
         return make_vector_env(task, num_envs)
 
+    if algorithm == LEARNED_SCHEDULER:
+        from chipgym.agents.schedulers.training import train_learned_scheduler
+
+        return partial(
+            train_learned_scheduler,
+            lambda num_envs: make_vector_env(task, num_envs, AutoresetMode.NEXT_STEP),
+        )
     if ":" in algorithm:
         return partial(import_attribute("algorithm", algorithm), make_envs)
     if algorithm in SCHEDULERS:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from chipgym.agents.core.settings import make_settings
 from chipgym.simulators.core.errors import check_range
 
-__all__ = ["LearnedSchedulerSettings"]
+__all__ = ["ALGORITHM", "LearnedSchedulerSettings", "check_hyperparameters"]
+
+ALGORITHM = "learned_scheduler"
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,7 @@ class LearnedSchedulerSettings:
 
     hidden: int = 32
     prior: float = 2.5
-    clone_epochs: int = 4
+    clone_epochs: int = 20
     streams: int = 4
     group: int = 8
     horizon_us: float = 400.0
@@ -58,3 +63,16 @@ class LearnedSchedulerSettings:
     def num_envs(self) -> int:
         """Copies of each environment."""
         return self.streams * self.group
+
+
+def check_hyperparameters(_: str, values: Mapping[str, Any]) -> None:
+    """Check names and ranges of the hyperparameters of `ALGORITHM`.
+
+    Raises
+    ------
+    UnknownNameError
+        There is no such hyperparameter.
+    InvalidValueError
+        A value is out of range.
+    """
+    make_settings(LearnedSchedulerSettings, values)

@@ -39,13 +39,12 @@ from chipgym.agents.schedulers.episodes import (
     shape_of,
 )
 from chipgym.agents.schedulers.learned import LearnedScheduler, new_network
-from chipgym.agents.schedulers.settings import LearnedSchedulerSettings
+from chipgym.agents.schedulers.settings import ALGORITHM, LearnedSchedulerSettings
 from chipgym.agents.schedulers.time_aligned import advantages
 from chipgym.simulators.core.errors import FileFormatError, SimulationError, check_range
 
-__all__ = ["ALGORITHM", "TrainedScheduler", "train_learned_scheduler"]
+__all__ = ["TrainedScheduler", "train_learned_scheduler"]
 
-ALGORITHM = "learned_scheduler"
 FORMAT = "chipgym-learned-scheduler-training-1"
 EnvFactory = Callable[[int], VectorSchedulingEnv]
 Ints = npt.NDArray[np.int64]

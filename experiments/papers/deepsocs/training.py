@@ -17,10 +17,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import gymnasium as gym
+
 from chipgym.agents.core.hyperparameters import load_hyperparameters
 from chipgym.experiments.papers.core.registry import Report
 from chipgym.experiments.papers.core.tasks import Task, run_tasks
-from chipgym.experiments.papers.deepsocs.learning import TRAINING
 from chipgym.experiments.papers.deepsocs.mixture import make_mixture
 from chipgym.simulators.core.errors import UnknownNameError
 from chipgym.simulators.core.hashing import content_hash
@@ -29,13 +30,17 @@ from chipgym.simulators.soc.simulate import SIMULATOR_VERSION
 __all__ = ["AGENTS", "DOMAINS", "TrainedAgent", "train_agents", "train_one"]
 
 WEIGHTS = Path(__file__).parent / "weights"
+TRAINING = ("six-app-mid", "six-app-high", "wifi-mix", "bursty")
+"""Scenarios whose training streams are learnt from."""
 DOMAINS: dict[str, tuple[str, ...]] = {"": TRAINING, "top": ("canonical", "canonical-ten")}
 """Scenarios that are trained on: contended streams on 16 PEs, and the papers' platform of 3 PEs."""
 STEPS_SHARE = {"": 1.0, "top": 0.5}
 """Length of a training in each domain; on 3 PEs there is less to learn."""
+ALL_DOMAINS = (*TRAINING, "canonical", "canonical-open")
+"""What the learned scheduler is trained on: one network for both platforms."""
 NUM_JOBS = 8
-"""Jobs of a training episode; those of the tests have 20."""
 SEEDS, ABLATION_SEEDS = 5, 3
+OWN_STEPS = 3_000_000
 FUNCTION = "chipgym.experiments.papers.deepsocs.training:train_one"
 ORDERING = "chipgym/SocTaskOrdering-v0"
 MAPPING = "chipgym/SocTaskMapping-v0"
@@ -60,6 +65,10 @@ class TrainedAgent:
         Named entry of the hyperparameters; "": the one for the environment.
     of : str
         Agent of which this is an ablation; "": of none.
+    scenarios : tuple of str
+        Scenarios of its one domain; empty: it is trained in each of `DOMAINS`.
+    num_jobs : int
+        Jobs of a training episode; those of the tests have 20.
     """
 
     name: str
@@ -68,11 +77,15 @@ class TrainedAgent:
     steps: int
     entry: str = ""
     of: str = ""
+    scenarios: tuple[str, ...] = ()
+    num_jobs: int = NUM_JOBS
 
     @property
-    def domains(self) -> tuple[str, ...]:
-        """Domains in which it is trained; ablations are trained in the first."""
-        return ("",) if self.of else tuple(DOMAINS)
+    def domains(self) -> dict[str, tuple[str, ...]]:
+        """Domains in which it is trained, with their scenarios; ablations only in the first."""
+        if self.scenarios:
+            return {"": self.scenarios}
+        return {"": DOMAINS[""]} if self.of else DOMAINS
 
     @property
     def seeds(self) -> int:
@@ -99,6 +112,14 @@ _ALL = (
     *_family("scarl", "scarl", MAPPING, 120_000, ("no-real-time",)),
     *_family(
         "maskable-ppo", "maskable_ppo", SCHEDULING, 120_000, ("no-mask", "no-real-time", "wait")
+    ),
+    TrainedAgent(
+        "learned-scheduler",
+        "learned_scheduler",
+        SCHEDULING,
+        OWN_STEPS,
+        scenarios=ALL_DOMAINS,
+        num_jobs=14,
     ),
 )
 AGENTS: dict[str, TrainedAgent] = {agent.name: agent for agent in _ALL}
@@ -141,10 +162,10 @@ def train_agents(
         if name not in AGENTS:
             raise UnknownNameError("agent", name, AGENTS)
         agent = AGENTS[name]
-        for domain in agent.domains:
+        for domain, scenarios in agent.domains.items():
             for seed in range(seeds or agent.seeds):
                 length = steps or int(agent.steps * STEPS_SHARE[domain])
-                tasks.append(_task(agent, domain, seed, length, out, weights))
+                tasks.append(_task(agent, domain, scenarios, seed, length, out, weights))
     for task in tasks:
         # A record without its weights is worth nothing.
         if not (weights / f"{task.key}.safetensors").is_file():
@@ -163,7 +184,13 @@ class _TrainingTask(Task):
 
 
 def _task(
-    agent: TrainedAgent, domain: str, seed: int, steps: int, out: Path, weights: Path
+    agent: TrainedAgent,
+    domain: str,
+    scenarios: Sequence[str],
+    seed: int,
+    steps: int,
+    out: Path,
+    weights: Path,
 ) -> Task:
     key = "-".join(filter(None, (agent.name, domain, str(seed))))
     return _TrainingTask(
@@ -173,8 +200,8 @@ def _task(
             "algorithm": agent.algorithm,
             "name": agent.name,
             "env_id": agent.env_id,
-            "scenarios": list(DOMAINS[domain]),
-            "num_jobs": NUM_JOBS,
+            "scenarios": list(scenarios),
+            "num_jobs": agent.num_jobs,
             "hyperparameters": agent.hyperparameters(),
             "steps": steps,
             "seed": seed,
@@ -218,14 +245,23 @@ def train_one(
     place.parent.mkdir(parents=True, exist_ok=True)
     Path(weights).parent.mkdir(parents=True, exist_ok=True)
     began = time.process_time()
-    make_envs = partial(_make_envs, env_id, tuple(scenarios), num_jobs)
+    make_envs: Any = partial(_make_envs, env_id, tuple(scenarios), num_jobs)
     arguments: dict[str, Any] = {"hyperparams": hyperparameters, "name": name, "checkpoint": place}
     train: Callable[..., Any]
-    if algorithm == "maskable_ppo":
-        from chipgym.agents.sb3.train import train_agent as train
+    if algorithm == "learned_scheduler":
+        from chipgym.agents.schedulers.training import train_learned_scheduler
+
+        make_envs = [partial(_make_next_step, env_id, one, num_jobs) for one in scenarios]
+        train = train_learned_scheduler
+    elif algorithm == "maskable_ppo":
+        from chipgym.agents.sb3.train import train_agent
+
+        train = partial(train_agent, algorithm)
     else:
-        from chipgym.agents.papers.scheduling.training import train_scheduler as train
-    result = train(algorithm, make_envs, steps, seed, **arguments)
+        from chipgym.agents.papers.scheduling.training import train_scheduler
+
+        train = partial(train_scheduler, algorithm)
+    result = train(make_envs, steps, seed, **arguments)
     result.policy.save(weights)
     place.unlink(missing_ok=True)
     seconds = round(time.process_time() - began, 1)
@@ -234,6 +270,16 @@ def train_one(
 
 def _make_envs(env_id: str, scenarios: Sequence[str], num_jobs: int, num_envs: int) -> Any:
     return make_mixture(env_id, num_envs, scenarios, num_jobs=num_jobs)
+
+
+def _make_next_step(env_id: str, scenario: str, num_jobs: int, num_envs: int) -> Any:
+    return gym.make_vec(
+        env_id,
+        num_envs=num_envs,
+        vectorization_mode="vector_entry_point",
+        scenario=scenario,
+        num_jobs=num_jobs,
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
