@@ -101,9 +101,9 @@ def train_agent(
         Values as in `agents/hyperparams/*.yaml`, by default the algorithm's default entry. Beside
         SB3's arguments: ``policy`` and ``policy_kwargs``, ``num_envs``, ``reward_scale`` (see
         `VectorEnvAdapter`) and ``keep_best``, the number of training episodes on which the best of
-        eleven snapshots is chosen (see `BestKeeper`; 0: the last one is kept), and for the pair network
-        ``use_masking`` (false: it chooses among all actions, and masked ones are repaired as for
-        other algorithms).
+        eleven snapshots is chosen (see `BestKeeper`; 0: the last one is kept), and for the pair
+        network ``use_masking`` (false: it chooses among all actions, and masked ones are repaired
+        as for other algorithms).
     num_envs : int, optional
         Copies, by default the ``num_envs`` of the hyperparameters.
     callback : callable or BaseCallback, optional
