@@ -111,7 +111,7 @@ _ALL = (
     *_family("socrates", "socrates", MAPPING, 120_000, ("no-mask", "no-real-time")),
     *_family("scarl", "scarl", MAPPING, 120_000, ("no-real-time",)),
     *_family(
-        "maskable-ppo", "maskable_ppo", SCHEDULING, 120_000, ("no-mask", "no-real-time", "wait")
+        "maskable-ppo", "maskable_ppo", SCHEDULING, 160_000, ("no-mask", "no-real-time", "wait")
     ),
     TrainedAgent(
         "learned-scheduler",
