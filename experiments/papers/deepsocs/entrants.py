@@ -161,7 +161,7 @@ def content_of(weights: Path) -> str:
     return digest.hexdigest()[:16]
 
 
-def load_entrant(name: str, weights: str | None, shape: tuple[int, int]) -> Any:
+def load_entrant(name: str, weights: Path | None, shape: tuple[int, int]) -> Any:
     """Build an entrant's policy for decisions of `shape` slots and PEs."""
     entrant = ENTRANTS[name]
     arguments = dict(entrant.kwargs)

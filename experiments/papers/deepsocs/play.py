@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,13 @@ from chipgym.envs.soc_scheduling.vector_env import (
     SocTaskMappingVectorEnv,
     SocTaskOrderingVectorEnv,
 )
-from chipgym.experiments.papers.deepsocs.entrants import ENTRANTS, load_entrant
-from chipgym.experiments.papers.deepsocs.points import build_point
+from chipgym.experiments.papers.deepsocs.entrants import (
+    ENTRANTS,
+    WEIGHTS,
+    find_weights,
+    load_entrant,
+)
+from chipgym.experiments.papers.deepsocs.points import build_point, domain_of
 from chipgym.simulators.core.errors import InvalidValueError
 from chipgym.simulators.soc.engine import Run
 from chipgym.simulators.soc.kernel import FULL
@@ -90,11 +96,12 @@ def _run_late_binding(run: Run, num_slots: int) -> None:
 
 def play_policy(
     name: str,
-    weights: str | None,
+    seed: int,
     point: str,
     jobs: int | None,
     streams: Sequence[int],
     identity: str,
+    weights: str | None = None,
 ) -> dict[str, Any]:
     """Play streams with a policy in its environment.
 
@@ -102,12 +109,14 @@ def play_policy(
     ----------
     name : str
         Of `entrants.ENTRANTS`.
-    weights : str or None
-        Path of its weights.
+    seed : int
+        Training seed of its weights, if it has any.
     point, jobs, streams
         As in `play_heuristics`.
     identity : str
         Of the scenario, the simulator and the weights; part of the record only.
+    weights : str, optional
+        Folder of the weights, instead of the study's own.
 
     Returns
     -------
@@ -120,7 +129,11 @@ def play_policy(
     envs = FORMS[entrant.form](rows, scenario, split="test", autoreset_mode="Disabled")
     try:
         shape = scenario.num_slots, envs.generator.platform.num_pes
-        policy = load_entrant(name, weights, shape)
+        place = None
+        if entrant.argument:
+            folder = WEIGHTS if weights is None else Path(weights)
+            place = find_weights(name, seed, domain_of(point), folder)
+        policy = load_entrant(name, place, shape)
         misfit = _misfit(policy, envs)
         if misfit:
             return {"omitted": misfit}

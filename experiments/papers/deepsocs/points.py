@@ -11,13 +11,15 @@ from dataclasses import dataclass, replace
 
 from chipgym.envs.soc_scheduling.presets import SCENARIOS, Scenario
 from chipgym.simulators.core.errors import UnknownNameError
+from chipgym.simulators.core.hashing import content_hash
 from chipgym.simulators.soc.application import Application
 from chipgym.simulators.soc.arrivals import Poisson, RandomMix
 from chipgym.simulators.soc.lowering import lower
 from chipgym.simulators.soc.options import SocOptions
 from chipgym.simulators.soc.platform import Platform
+from chipgym.simulators.soc.simulate import SIMULATOR_VERSION
 
-__all__ = ["BOUNDED", "JOBS", "SWEEPS", "Sweep", "build_point"]
+__all__ = ["BOUNDED", "JOBS", "SWEEPS", "Sweep", "build_point", "domain_of", "identity_of"]
 
 JOBS = 40
 """Jobs of a stream."""
@@ -105,7 +107,7 @@ SWEEPS: dict[str, Sweep] = {
 }
 """The sweeps by name; points that two sweeps share have one name and are played once."""
 
-BOUNDED = ("short-top", "short-six", "short-wifi")
+BOUNDED = ("short-top-2", "short-top-4", "short-six-4")
 """Points whose streams are short enough for the constraint solver; no cap binds in them."""
 
 
@@ -130,6 +132,16 @@ def build_point(name: str, jobs: int | None = None) -> Scenario:
     scenario = _bounded(name) if name in BOUNDED else replace(_point(name), num_jobs=JOBS)
     scenario = replace(scenario, name=name, description=f"{name} of the study deepsocs")
     return scenario if jobs is None else replace(scenario, num_jobs=jobs)
+
+
+def domain_of(name: str) -> str:
+    """Return ``"top"`` for points on the 3-PE platform, else ""."""
+    return "top" if "top" in name.split("-") else ""
+
+
+def identity_of(name: str, jobs: int | None = None) -> str:
+    """Return a hash of everything that determines the streams of a point."""
+    return content_hash({"scenario": repr(build_point(name, jobs)), "version": SIMULATOR_VERSION})
 
 
 def _swept() -> Sequence[str]:
@@ -178,9 +190,6 @@ def _work_us(platform: str, application: str) -> float:
 
 
 def _bounded(name: str) -> Scenario:
-    """Short streams: contended, and with fewer jobs than the cap."""
-    if name == "short-top":
-        return replace(SCENARIOS["canonical-open"], num_jobs=4)
-    if name == "short-six":
-        return replace(SCENARIOS["six-app-high"], num_jobs=6)
-    return replace(SCENARIOS["wifi-mix"], num_jobs=4)
+    """Short, contended streams of fewer jobs than the cap; the name ends with their number."""
+    preset = "canonical-open" if domain_of(name) == "top" else "six-app-high"
+    return replace(SCENARIOS[preset], num_jobs=int(name.rpartition("-")[2]))
