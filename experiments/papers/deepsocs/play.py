@@ -24,6 +24,7 @@ from chipgym.experiments.papers.deepsocs.entrants import (
     load_entrant,
 )
 from chipgym.experiments.papers.deepsocs.points import build_point, domain_of
+from chipgym.experiments.papers.deepsocs.steady import SteadyPolicy
 from chipgym.simulators.core.errors import InvalidValueError
 from chipgym.simulators.soc.engine import Run
 from chipgym.simulators.soc.kernel import FULL
@@ -137,7 +138,8 @@ def play_policy(
         misfit = _misfit(policy, envs)
         if misfit:
             return {"omitted": misfit}
-        latency_us = play_streams(policy, envs, streams, views=not entrant.shaped)
+        steady = SteadyPolicy(policy)
+        latency_us = play_streams(steady, envs, streams, views=not entrant.shaped)
         return {"latency_us": latency_us.tolist()}
     finally:
         envs.close()

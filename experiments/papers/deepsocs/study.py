@@ -229,6 +229,8 @@ def _policy_tasks(
     for seed in range(seeds):
         for point in _points_of(plan, name):
             streams = _streams_of(plan, name, seed, sizes[point])
+            if not streams:
+                continue
             jobs = _jobs(plan, point)
             identity = identity_of(point, jobs)
             if entrant.argument:
