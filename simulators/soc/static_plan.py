@@ -286,4 +286,5 @@ def _execute(
                 i = 0
             else:
                 i += 1
-    return si[S_STATUS]
+    status: int = si[S_STATUS]
+    return status

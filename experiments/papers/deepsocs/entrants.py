@@ -46,7 +46,7 @@ class Entrant:
     name : str
         In tables, and of the files of weights.
     kind : {"heuristic", "static", "learned", "look-ahead"}
-        Look-ahead entrants simulate at decision time, from what is known then.
+        Look-ahead entrants plan at decision time, from what is known then; the planner simulates.
     form : {"simulator", "scheduling", "mapping", "ordering"}
         Whether it runs inside the simulator, or in which environment.
     policy : str
@@ -58,7 +58,8 @@ class Entrant:
     shaped : bool
         Whether the policy takes ``num_slots`` and ``num_pes`` and then reads no problem views.
     of : str
-        Agent of which this is an ablation; "": of none.
+        Agent of which this is a variant with less (or, `maskable-ppo-wait`, with the wait action
+        that the agent does without); "": of none.
     """
 
     name: str
@@ -98,7 +99,6 @@ _ALL = (
     _simulated("MET"),
     _simulated("STF"),
     _simulated("random"),
-    _simulated("late-binding"),
     _simulated("HEFT table", "table", "static"),
     _simulated("HEFT plan", "plan", "static"),
     _scheduler("deepsocs", "ordering"),
@@ -113,12 +113,16 @@ _ALL = (
         "path",
         shaped=True,
     ),
+    _simulated("late-binding", kind="look-ahead"),
     Entrant("rollout-planner", "look-ahead", "scheduling", "rollout-planner"),
     _scheduler("deepsocs-no-graph", "ordering", "deepsocs"),
     _scheduler("deepsocs-no-real-time", "ordering", "deepsocs"),
     _scheduler("socrates-no-mask", "mapping", "socrates"),
+    _scheduler("socrates-no-real-time", "mapping", "socrates"),
+    _scheduler("scarl-no-real-time", "mapping", "scarl"),
     _maskable("maskable-ppo-no-mask", "maskable-ppo"),
-    _maskable("maskable-ppo-no-wait", "maskable-ppo"),
+    _maskable("maskable-ppo-no-real-time", "maskable-ppo"),
+    _maskable("maskable-ppo-wait", "maskable-ppo"),
 )
 ENTRANTS: dict[str, Entrant] = {entrant.name: entrant for entrant in _ALL}
 """Everybody by name."""

@@ -98,9 +98,8 @@ def _y_tick(axes: Axes, place: float, text: str) -> None:
 def _draw(axes: Axes, series: Mapping[str, Mapping[float, Interval]], names: Sequence[str]) -> None:
     """Bands, then lines with marks, and a legend beside the plot; styles go by place in `names`."""
     for name, line in series.items():
-        xs, values = list(line), list(line.values())
-        lows, highs = [i.low for i in values], [i.high for i in values]
-        axes.band(xs, lows, highs, names.index(name))
+        lows, highs = [i.low for i in line.values()], [i.high for i in line.values()]
+        axes.band(list(line), lows, highs, names.index(name))
     for name, line in series.items():
         index = names.index(name)
         values = [i.value for i in line.values()]

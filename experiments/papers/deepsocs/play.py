@@ -9,6 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from chipgym.agents.sb3.models import build_network
+from chipgym.agents.sb3.pair_layout import PairLayout
+from chipgym.agents.sb3.policy import SavedPolicy
 from chipgym.agents.schedulers.late_binding import SHARE
 from chipgym.envs.soc_scheduling.generator import Instance, InstanceGenerator
 from chipgym.envs.soc_scheduling.presets import Scenario
@@ -134,7 +137,7 @@ def play_policy(
         if entrant.argument:
             folder = WEIGHTS if weights is None else Path(weights)
             place = find_weights(name, seed, domain_of(point), folder)
-        policy = load_entrant(name, place, shape)
+        policy = _fitted(load_entrant(name, place, shape), envs)
         misfit = _misfit(policy, envs)
         if misfit:
             return {"omitted": misfit}
@@ -143,6 +146,24 @@ def play_policy(
         return {"latency_us": latency_us.tolist()}
     finally:
         envs.close()
+
+
+def _fitted(policy: Any, envs: SocSchedulingVectorEnv) -> Any:
+    """A pair network has the same weights for all slots and PEs: build it for these environments.
+
+    Other policies are returned as they are.
+    """
+    observations, actions = envs.single_observation_space, envs.single_action_space
+    if not isinstance(policy, SavedPolicy) or "layout" not in policy.settings:
+        return policy
+    if policy.network.observation_space.shape == observations.shape:
+        return policy
+    finish = policy.settings["layout"]["finish_feature"]
+    layout = {**PairLayout.from_fields(envs.observation_layout).to_dict(), "finish_feature": finish}
+    settings = {**policy.settings, "layout": layout}
+    network = build_network(policy.algorithm, policy.kind, settings, observations, actions)
+    network.load_state_dict(policy.network.state_dict())
+    return SavedPolicy(network, policy.algorithm, policy.kind, settings, name=policy.name)
 
 
 def _misfit(policy: Any, envs: SocSchedulingVectorEnv) -> str:

@@ -54,7 +54,7 @@ __all__ = ["FULL", "QUICK", "Plan", "run"]
 PACKAGE = "chipgym.experiments.papers.deepsocs"
 PLANNER = "rollout-planner"
 GAINS = Path(__file__).parent / "results" / "gain_over_etf.json"
-NAMES = (*HEURISTICS, *LEARNED, PLANNER)
+NAMES = tuple(name for name in ENTRANTS if not ENTRANTS[name].of)
 """Everybody but the ablations, in the order of tables and figures."""
 
 

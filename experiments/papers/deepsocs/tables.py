@@ -83,7 +83,8 @@ def brittleness_table(
 ) -> tuple[Table, dict[str, Any]]:
     """How latency grows with noise, and how much more than that of ETF; also as a document."""
     calm, *noisy = sweep.points.items()
-    rows, document = [], {}
+    rows: list[dict[str, object]] = []
+    document: dict[str, Any] = {}
     for name in names:
         if not records.played(name, calm[1]):
             continue
@@ -149,7 +150,8 @@ def ablation_table(
     records: Records, points: Sequence[str], names: Sequence[str]
 ) -> tuple[Table, dict[str, Any]]:
     """Gain over ETF of agents and of their ablations, and what each ablation loses."""
-    rows, document = [], {}
+    rows: list[dict[str, object]] = []
+    document: dict[str, Any] = {}
     for point in points:
         for name in names:
             whole = ENTRANTS[name].of

@@ -144,6 +144,13 @@ def test_weights_of_the_domain_come_first(tmp_path: Path):
     assert all(ENTRANTS[name].argument for name in LEARNED)
 
 
+def test_a_pair_network_plays_on_other_platforms(tmp_path: Path):
+    maskable().save(tmp_path / "maskable-ppo-0")
+    for point in ("pes-8", "pes-24"):
+        found = play_policy("maskable-ppo", 0, point, 3, [0, 1], "", str(tmp_path))
+        assert np.isfinite(found["latency_us"]).all()
+
+
 def test_scores_that_differ_by_rounding_are_equal():
     scores = np.array([[0.1, 2.0, 2.0 + 1e-6], [-np.inf, -3.0, -1.0]], dtype=np.float32)
     assert first_of_best(scores).tolist() == [1, 2]

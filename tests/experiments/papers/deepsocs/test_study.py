@@ -70,6 +70,7 @@ def test_everything_is_written_and_nothing_is_done_twice(
     assert json.loads((tmp_path / "summary.json").read_text()) == summary
     facts = summary["sweeps"]["rate"]["40"]
     assert set(facts) == {*HEURISTICS, "deepsocs"}
+    assert summary["kinds"]["late-binding"] == "look-ahead"
     assert facts["ETF"]["gain_percent"] == 0
     assert facts["deepsocs"]["training_seeds"] == 2
     assert facts["deepsocs"]["streams"] == 3
