@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from chipgym.experiments.statistics import Interval
 
-__all__ = ["BASELINE", "Records", "mean_interval"]
+__all__ = ["BASELINE", "Records", "arrays_of", "mean_interval"]
 
 BASELINE = "ETF"
 RESAMPLES = 4_000

@@ -9,8 +9,7 @@ left out and named.
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,8 @@ import numpy as np
 
 from chipgym.experiments.papers.core.registry import Report
 from chipgym.experiments.papers.core.tasks import Task, run_tasks
-from chipgym.experiments.papers.deepsocs.analysis import BASELINE, Records, arrays_of
+from chipgym.experiments.papers.deepsocs.analysis import BASELINE, Records
+from chipgym.experiments.papers.deepsocs.archive import write_records
 from chipgym.experiments.papers.deepsocs.entrants import (
     ABLATIONS,
     ENTRANTS,
@@ -46,7 +46,7 @@ from chipgym.experiments.papers.deepsocs.tables import (
     latency_table,
     omission_table,
 )
-from chipgym.simulators.core.files import read_json, write_bytes, write_json, write_text
+from chipgym.simulators.core.files import read_json, write_json, write_text
 from chipgym.simulators.soc.simulate import SIMULATOR_VERSION
 
 __all__ = ["FULL", "QUICK", "Plan", "run"]
@@ -159,7 +159,7 @@ def run(
     plan = QUICK if quick else FULL
     records = play(out, plan, workers, report, weights)
     bounds = _bounds(out, plan, workers, report)
-    _write_records(out, plan, records, bounds)
+    write_records(out / "records", plan.sweeps, records, bounds)
     summary = summarise(plan, records, bounds)
     for name, table in tables(plan, records, bounds).items():
         table.write(out, name)
@@ -226,7 +226,11 @@ def _policy_tasks(
     seeds = plan.ablation_seeds if entrant.of else plan.seeds
     if not entrant.argument:
         seeds = 1
-    for seed in range(seeds):
+    missing = [seed for seed in range(seeds) if not _is_trained(name, seed, weights)]
+    if missing:
+        listed = ", ".join(map(str, missing))
+        records.omit("", name, f"no weights of seeds {listed}; train it: `{entrant.command}`")
+    for seed in (seed for seed in range(seeds) if seed not in missing):
         for point in _points_of(plan, name):
             streams = _streams_of(plan, name, seed, sizes[point])
             if not streams:
@@ -234,12 +238,7 @@ def _policy_tasks(
             jobs = _jobs(plan, point)
             identity = identity_of(point, jobs)
             if entrant.argument:
-                try:
-                    found = find_weights(name, seed, domain_of(point), weights or WEIGHTS)
-                except MissingWeightsError:
-                    reason = f"no weights; train it: `{entrant.command}`"
-                    records.omit("", name, reason)
-                    continue
+                found = find_weights(name, seed, domain_of(point), weights or WEIGHTS)
                 identity = f"{identity}-{content_of(found)}"
             arguments = {
                 "name": name,
@@ -252,6 +251,17 @@ def _policy_tasks(
             }
             key = f"{name}-{seed}--{point}"
             yield (point, name, seed), Task(key, f"{PACKAGE}.play:play_policy", arguments)
+
+
+def _is_trained(name: str, seed: int, weights: Path | None) -> bool:
+    """Whether there are weights, or none are needed."""
+    if not ENTRANTS[name].argument:
+        return True
+    try:
+        find_weights(name, seed, folder=weights or WEIGHTS)
+    except MissingWeightsError:
+        return False
+    return True
 
 
 def _points_of(plan: Plan, name: str) -> list[str]:
@@ -362,34 +372,3 @@ def summarise(
         "ablations": ablation_table(records, plan.ablation_points, names)[1],
         "omitted": records.omitted,
     }
-
-
-def _write_records(
-    out: Path, plan: Plan, records: Records, bounds: dict[str, list[dict[str, Any]]]
-) -> None:
-    """One file a sweep, each point in the first sweep that has it; bounds beside their points."""
-    written: set[str] = set()
-    for sweep in plan.sweeps:
-        points = [point for point in sweep.points.values() if point not in written]
-        written |= set(points)
-        _write_arrays(out / "records" / f"{sweep.name}.npz", records, points)
-    extra = {
-        f"{point}/{key}": np.array([np.nan if e[key] is None else e[key] for e in found])
-        for point, found in bounds.items()
-        for key in ("bound_us", "found_us")
-    }
-    extra |= {
-        f"{point}/proven": np.array([entry["status"] == "optimal" for entry in found])
-        for point, found in bounds.items()
-    }
-    _write_arrays(out / "records" / "bounds.npz", records, BOUNDED, extra)
-
-
-def _write_arrays(
-    path: Path, records: Records, points: Sequence[str], extra: dict[str, Any] | None = None
-) -> None:
-    latency_us = {point: records.latency_us.get(point, {}) for point in points}
-    stream = io.BytesIO()
-    arrays: dict[str, Any] = {**arrays_of(latency_us), **(extra or {})}
-    np.savez_compressed(stream, **arrays)
-    write_bytes(path, stream.getvalue())
