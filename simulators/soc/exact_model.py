@@ -44,16 +44,22 @@ class SolverLimits:
     workers : int
         Parallel search threads. Only one worker without hitting the time limit is deterministic.
     seed : int
+    deterministic_time : float or None
+        Limit in the solver's own count of work, which stops it at the same place everywhere (a
+        unit takes in the order of a second); None: no such limit.
     """
 
     time_s: float = 60.0
     workers: int = 1
     seed: int = 0
+    deterministic_time: float | None = None
 
     def __post_init__(self) -> None:
         check_range("time_s", self.time_s, 0, low_open=True)
         check_range("workers", self.workers, 1)
         check_range("seed", self.seed, 0, 2**31 - 1)
+        if self.deterministic_time is not None:
+            check_range("deterministic_time", self.deterministic_time, 0, low_open=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -257,6 +263,8 @@ class ConstraintModel:
         solver.parameters.max_time_in_seconds = limits.time_s
         solver.parameters.num_workers = limits.workers
         solver.parameters.random_seed = limits.seed
+        if limits.deterministic_time is not None:
+            solver.parameters.max_deterministic_time = limits.deterministic_time
         outcome = solver.solve(self.model)
         if outcome not in (self.cp.OPTIMAL, self.cp.FEASIBLE):
             return self._nothing(solver)

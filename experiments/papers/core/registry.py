@@ -66,6 +66,11 @@ STUDIES = {
         "Cost models trained on the logs of searches, and what their diversity is worth",
         "data",
     ),
+    "deepsocs": Study(
+        "chipgym.experiments.papers.deepsocs.study",
+        "DeepSoCS, SoCRATES and other schedulers over rate, noise, applications and platform",
+        "exact",
+    ),
     "dram-exhaustive": Study(
         "chipgym.experiments.papers.dram_exhaustive.study",
         "All 442,368 designs of ArchGym's DRAM space on its four workloads",
