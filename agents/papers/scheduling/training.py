@@ -173,7 +173,7 @@ def train_scheduler(
             "total_steps": total_steps,
             "seed": seed,
         }
-        training = _Training(learner, curve, identity, checkpoint and Path(checkpoint))
+        training = _Training(learner, curve, identity, checkpoint)
         training.resume()
         going = training.steps < total_steps
         while going:
@@ -195,7 +195,7 @@ class _Training:
         self, learner: Learner, curve: Curve, identity: dict[str, Any], path: Path | str | None
     ) -> None:
         self.learner, self.curve, self.identity = learner, curve, identity
-        self.path = Path(path) if path else None
+        self.path = None if path is None else Path(path)
         self.steps = self.update = 0
         self.stopped = False
         self._reports: list[dict[str, Any]] = []

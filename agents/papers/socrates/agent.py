@@ -128,7 +128,7 @@ class SocratesNetwork(nn.Module):
         logits = torch.bmm(weight, seen.unsqueeze(2)).squeeze(2)
         logits = logits + self.actor.bias.view(self._shape)[rows]
         if self.direct is not None:
-            pairs = states[:, -2 * self._shape[1] :].unflatten(1, (-1, 2))
+            pairs = states[:, -2 * self._shape[1] :].reshape(len(states), -1, 2)
             logits = logits + self.direct(pairs)
         return logits, self.critic(seen).squeeze(1)
 
