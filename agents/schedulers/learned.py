@@ -24,6 +24,9 @@ __all__ = ["NAME", "LearnedScheduler", "actions_of", "load_learned_scheduler", "
 
 NAME = "learned-scheduler"
 FORMAT = "chipgym-learned-scheduler-1"
+TOLERANCE = 1e-4
+"""Logits closer than this count as equal: their last bits depend on how many decisions are taken
+at once, and a policy must not."""
 
 Ints = npt.NDArray[np.int64]
 
@@ -78,7 +81,9 @@ class LearnedScheduler:
         if len(several):
             part = decisions if len(several) == len(masks) else decisions.take(several)
             with torch.inference_mode():
-                chosen[several] = self.network(part, *shape).argmax(dim=1).numpy()
+                logits = self.network(part, *shape)
+                best = logits.amax(dim=1, keepdim=True) - TOLERANCE
+                chosen[several] = (logits >= best).to(torch.uint8).argmax(dim=1).numpy()
             # Waiting stands behind the pairs of the decision with the most of them.
             chosen[several] = np.minimum(chosen[several], part.counts)
         return actions_of(decisions, chosen, masks, *shape)

@@ -26,6 +26,8 @@ class LearnedSchedulerSettings:
         Initial logit of what late binding would do, over all else.
     clone_epochs : int
         Passes over the decisions of the best rule before the policy gradient; 0: none.
+    clone_learning_rate : float
+        Of Adam in those passes.
     streams, group : int
         Streams of jobs an update plays in each environment, and how often it plays each.
     horizon_us : float
@@ -42,10 +44,11 @@ class LearnedSchedulerSettings:
     hidden: int = 32
     prior: float = 2.5
     clone_epochs: int = 20
+    clone_learning_rate: float = 3e-3
     streams: int = 4
     group: int = 8
     horizon_us: float = 400.0
-    learning_rate: float = 2e-3
+    learning_rate: float = 1e-3
     epochs: int = 4
     batch_size: int = 512
     clip_range: float = 0.2
@@ -56,7 +59,13 @@ class LearnedSchedulerSettings:
             check_range(name, getattr(self, name), 1)
         check_range("group", self.group, 2)
         check_range("clone_epochs", self.clone_epochs, 0)
-        for name in ("horizon_us", "learning_rate", "clip_range", "max_grad_norm"):
+        for name in (
+            "clone_learning_rate",
+            "horizon_us",
+            "learning_rate",
+            "clip_range",
+            "max_grad_norm",
+        ):
             check_range(name, getattr(self, name), 0, low_open=True)
 
     @property

@@ -196,6 +196,7 @@ class _Training:
             target = rule_choices(found.decisions, best)
             nothing = np.zeros(len(target), dtype=np.float32)
             lessons.append(_Lesson(shape_of(envs), found.decisions, target, nothing, nothing))
+        self._set_rate(self.settings.clone_learning_rate)
         for _ in range(self.settings.clone_epochs):
             for lesson in self._batches(lessons, rng):
                 self._step(-self._log_probability(lesson).mean())
@@ -214,7 +215,7 @@ class _Training:
             self.steps += int(episodes.alive.sum())
             reports += _reports(episodes)
         progress = min(self.steps / self.total, 1.0)
-        self.optimiser.param_groups[0]["lr"] = settings.learning_rate * max(1 - progress, 0.1)
+        self._set_rate(settings.learning_rate * max(1 - progress, 0.1))
         for _ in range(settings.epochs):
             for lesson in self._batches(lessons, rng):
                 ratio = (
@@ -242,6 +243,9 @@ class _Training:
         wait = logits.shape[1] - 1
         column = np.where(lesson.chosen == lesson.decisions.counts, wait, lesson.chosen)
         return logits.gather(1, torch.from_numpy(column)[:, None]).squeeze(1)
+
+    def _set_rate(self, learning_rate: float) -> None:
+        self.optimiser.param_groups[0]["lr"] = learning_rate
 
     def _step(self, loss: torch.Tensor) -> None:
         self.optimiser.zero_grad()

@@ -74,8 +74,7 @@ class Entrant:
     @property
     def command(self) -> str:
         """Command that trains it."""
-        module = "learning" if self.name == "learned-scheduler" else "training"
-        return f"python -m chipgym.experiments.papers.deepsocs.{module}"
+        return f"python -m chipgym.experiments.papers.deepsocs.training {self.name}"
 
 
 def _simulated(name: str, policy: str | None = None, kind: Kind = "heuristic") -> Entrant:
@@ -109,7 +108,7 @@ _ALL = (
         "learned-scheduler",
         "learned",
         "scheduling",
-        "chipgym.agents.schedulers.imitation:LearnedScheduler",
+        "chipgym.agents.schedulers.learned:LearnedScheduler",
         "path",
         shaped=True,
     ),

@@ -17,7 +17,6 @@ import torch
 from chipgym.agents.core.torch_tools import use_one_thread
 from chipgym.agents.papers.scheduling.policy import SchedulingPolicy
 from chipgym.agents.sb3.policy import SavedPolicy
-from chipgym.agents.schedulers.imitation import LearnedScheduler
 
 __all__ = ["TOLERANCE", "SteadyPolicy", "first_of_best"]
 
@@ -35,7 +34,7 @@ def first_of_best(scores: npt.NDArray[Any]) -> Ints:
 class SteadyPolicy:
     """Acts as a policy does, with ties broken in the same way in any batch.
 
-    Policies other than learned ones act by themselves.
+    Policies other than those of Stable-Baselines3 and of the papers act by themselves.
 
     Parameters
     ----------
@@ -60,8 +59,6 @@ class SteadyPolicy:
         if isinstance(policy, SavedPolicy) and policy.settings.get("masked", True):
             scores = policy.scores(observations, masks)
             return first_of_best(np.where(masks, scores, -np.inf))
-        if isinstance(policy, LearnedScheduler) and policy.shape is not None:
-            return first_of_best(self._logits(observations, masks))
         return policy.act(observations, masks, problems)
 
     def _by_decisions(self, problems: Sequence[Any]) -> Ints:
@@ -70,14 +67,3 @@ class SteadyPolicy:
             choices = first_of_best(self.policy.agent.evaluate(decisions)[0].numpy())
         actions = [d.actions[choice] for d, choice in zip(decisions, choices, strict=True)]
         return np.array(actions, dtype=np.int64)
-
-    def _logits(self, observations: Any, masks: Any) -> npt.NDArray[Any]:
-        count = self.policy.shape[0] * self.policy.shape[1] + 1
-        with torch.inference_mode():
-            logits = self.policy.network(
-                torch.from_numpy(np.ascontiguousarray(observations)),
-                torch.from_numpy(np.ascontiguousarray(masks[:, :count])),
-                *self.policy.shape,
-            )
-        found: npt.NDArray[Any] = logits.numpy()
-        return found

@@ -40,7 +40,7 @@ ALL_DOMAINS = (*TRAINING, "canonical", "canonical-open")
 """What the learned scheduler is trained on: one network for both platforms."""
 NUM_JOBS = 8
 SEEDS, ABLATION_SEEDS = 5, 3
-OWN_STEPS = 3_000_000
+OWN_STEPS = 2_000_000
 FUNCTION = "chipgym.experiments.papers.deepsocs.training:train_one"
 ORDERING = "chipgym/SocTaskOrdering-v0"
 MAPPING = "chipgym/SocTaskMapping-v0"

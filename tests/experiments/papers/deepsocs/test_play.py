@@ -14,7 +14,7 @@ from chipgym.agents.papers.scheduling.policy import SchedulingPolicy
 from chipgym.agents.sb3.models import build_network
 from chipgym.agents.sb3.pair_layout import PairLayout
 from chipgym.agents.sb3.policy import SavedPolicy
-from chipgym.agents.schedulers.imitation import LearnedScheduler, new_network
+from chipgym.agents.schedulers.learned import LearnedScheduler, new_network
 from chipgym.experiments.papers.deepsocs.entrants import (
     ENTRANTS,
     LEARNED,
@@ -46,7 +46,7 @@ IDS = {"scheduling": "SocScheduling", "mapping": "SocTaskMapping", "ordering": "
 def untrained(name: str, pes: int = 16) -> Any:
     """A scheduler with random weights."""
     if name == "learned-scheduler":
-        return LearnedScheduler(network=new_network(8, 3), num_slots=8, num_pes=pes)
+        return LearnedScheduler(network=new_network(8, 2.5, 3), num_slots=8, num_pes=pes)
     sizes = {"num_pes": pes, "num_jobs": 8, "num_tasks": 34} if name == "socrates" else {}
     return SchedulingPolicy(build_agent(name, {}, sizes))
 
