@@ -14,6 +14,7 @@ from typing import Any
 
 from chipgym.experiments.environments import make_env
 from chipgym.experiments.suite import TaskSpec
+from chipgym.simulators.core.errors import ChipGymError
 
 __all__ = ["known_optima", "regret"]
 
@@ -63,8 +64,11 @@ def _enumerated(workload: str, objective: str | None) -> float | None:
 
 
 def _published(task: TaskSpec) -> dict[int, float]:
-    """What an environment says of itself, instance by instance."""
-    env = make_env(task)
+    """What an environment says of itself, instance by instance; {} where it is not installed."""
+    try:
+        env = make_env(task)
+    except (ChipGymError, ImportError):
+        return {}
     try:
         base: Any = env.unwrapped
         if not hasattr(type(base), "optimum"):

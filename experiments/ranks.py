@@ -178,7 +178,8 @@ def chi_square_tail(value: float, degrees: int) -> float:
     half = value / 2.0
     if half <= 0.0:
         return 1.0
-    # Q(a + 1, x) = Q(a, x) + x^a e^-x / gamma(a + 1), from Q(1/2, x) = erfc(sqrt x), Q(1, x) = e^-x.
+    # Q(a + 1, x) = Q(a, x) + x^a e^-x / gamma(a + 1), from Q(1/2, x) = erfc(sqrt x) and
+    # Q(1, x) = e^-x.
     odd = degrees % 2 == 1
     tail, order = (math.erfc(math.sqrt(half)), 0.5) if odd else (math.exp(-half), 1.0)
     while order < degrees / 2.0 - 1e-9:

@@ -74,7 +74,9 @@ def test_the_example_of_the_paper() -> None:
 
 
 @settings(deadline=None, max_examples=50)
-@given(arrays(np.int64, st.tuples(st.integers(3, 6), st.integers(2, 9)), elements=st.integers(0, 4)))
+@given(
+    arrays(np.int64, st.tuples(st.integers(3, 6), st.integers(2, 9)), elements=st.integers(0, 4))
+)
 def test_friedman_is_scipys(scores: np.ndarray) -> None:
     stats = pytest.importorskip("scipy.stats")
     statistic, p_value = friedman_test(scores)
