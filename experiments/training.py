@@ -15,6 +15,7 @@ from gymnasium.vector import AutoresetMode
 
 from chipgym.agents.core.hyperparameters import algorithms, load_hyperparameters
 from chipgym.agents.multi_agent.arguments import ALGORITHMS as MULTI_AGENT
+from chipgym.agents.offline.names import ALGORITHMS as OFFLINE
 from chipgym.agents.papers.scheduling.names import ALGORITHMS as SCHEDULERS
 from chipgym.agents.schedulers.settings import ALGORITHM as LEARNED_SCHEDULER
 from chipgym.experiments.environments import (
@@ -82,6 +83,8 @@ def check_algorithm(name: str, hyperparameters: Mapping[str, Any] | None = None)
             load_hyperparameters(name, entry=entry)
         if name in MULTI_AGENT:
             from chipgym.agents.multi_agent.arguments import check_hyperparameters
+        elif name in OFFLINE:
+            from chipgym.agents.offline.names import check_hyperparameters
         elif name in SCHEDULERS:
             from chipgym.agents.papers.scheduling.names import check_hyperparameters
         elif name == LEARNED_SCHEDULER:
@@ -207,6 +210,10 @@ def load_trained(folder: Path) -> Any:
         from chipgym.agents.schedulers.learned import load_learned_scheduler
 
         return load_learned_scheduler(folder / POLICY)
+    if algorithm in OFFLINE:
+        from chipgym.agents.offline.policy import load_offline_policy
+
+        return load_offline_policy(folder / POLICY)
     if algorithm in SCHEDULERS:
         from chipgym.agents.papers.scheduling.policy import load_scheduler
 
@@ -290,6 +297,10 @@ def _trainer(algorithm: str, task: TaskSpec) -> Callable[..., Any]:
         )
     if ":" in algorithm:
         return partial(import_attribute("algorithm", algorithm), make_envs)
+    if algorithm in OFFLINE:
+        from chipgym.experiments.offline.learning import train_on_dataset
+
+        return partial(train_on_dataset, algorithm, task)
     if algorithm in SCHEDULERS:
         from chipgym.agents.papers.scheduling.names import find_trainer
 
