@@ -345,9 +345,7 @@ def _reference_scores(
     ]
     best = [
         episode.episode_return
-        for episode in play(
-            some, build_policy(facts.reference_policy), agent=facts.reference_policy, seed=0
-        )
+        for episode in play(some, build_policy(facts.reference_policy), agent="reference", seed=0)
     ]
     return float(np.mean(random)), float(np.mean(best))
 
