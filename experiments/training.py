@@ -36,16 +36,19 @@ from chipgym.simulators.core.errors import (
     UnknownNameError,
 )
 from chipgym.simulators.core.files import read_json, write_json, write_text
+from chipgym.simulators.core.plugins import plugin_names, plugin_values
 
 __all__ = [
     "algorithm_names",
     "check_algorithm",
     "check_form",
+    "find_algorithm",
     "load_trained",
     "make_vector_env",
     "train_in",
 ]
 
+GROUP = "chipgym.algorithms"
 POLICY = "policy"
 REPORTS = 100
 """Progress reports of a training, at most; learning curves have fewer points."""
@@ -56,8 +59,13 @@ ENTRY = "entry"
 
 
 def algorithm_names() -> list[str]:
-    """Names of the training algorithms."""
-    return algorithms()
+    """Names of the training algorithms: ours, then those that other packages add."""
+    return [*algorithms(), *(name for name in plugin_names(GROUP) if name not in algorithms())]
+
+
+def find_algorithm(name: str) -> str:
+    """An algorithm's own name, or ``module:function`` where another package adds it."""
+    return name if name in algorithms() else plugin_values(GROUP).get(name, name)
 
 
 def check_algorithm(name: str, hyperparameters: Mapping[str, Any] | None = None) -> None:
@@ -71,6 +79,7 @@ def check_algorithm(name: str, hyperparameters: Mapping[str, Any] | None = None)
     InvalidValueError
         A hyperparameter is out of range.
     """
+    name = find_algorithm(name)
     if ":" in name:
         if not callable(import_attribute("algorithm", name)):
             raise InvalidValueError("algorithm", name, "module:function")
@@ -167,6 +176,7 @@ def train_in(
     on_progress : callable
         Called with steps done and steps in all.
     """
+    algorithm = find_algorithm(algorithm)
     if not (folder / TRAINING).is_file():
         shutil.rmtree(folder / POLICY, ignore_errors=True)
         values = _hyperparameters(algorithm, task, hyperparameters)
