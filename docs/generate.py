@@ -25,6 +25,7 @@ TUTORIALS = {
     "tutorial-soc.md": "soc_scheduling_tutorial.py",
     "tutorial-dram.md": "dram_tuning_tutorial.py",
     "tutorial-logic.md": "logic_synthesis_tutorial.py",
+    "tutorial-codesign.md": "codesign_tutorial.py",
 }
 
 # Where the scenarios of an environment's family are, and which of their fields the table shows.
@@ -53,6 +54,18 @@ PRESETS = {
 }
 
 
+# Folders of the package, and the title of the page that has all of their public modules.
+FOLDERS = {
+    "simulators": "All modules: simulators",
+    "envs": "All modules: environments",
+    "agents": "All modules: agents",
+    "experiments": "All modules: experiments",
+    "leaderboards": "All modules: leaderboards",
+}
+
+SHORT = {"envs": "environments"}
+
+
 def on_files(files: Any, config: Any) -> Any:
     """MkDocs hook: add the generated pages."""
     from mkdocs.structure.files import File
@@ -71,6 +84,8 @@ def pages() -> Iterator[tuple[str, str]]:
     for page, script in TUTORIALS.items():
         yield page, tutorial_page(ROOT / "examples" / script)
     yield from paper_pages()
+    for folder, title in FOLDERS.items():
+        yield f"reference/modules/{folder}.md", modules_page(folder, title)
 
 
 def page_name(env_id: str) -> str:
@@ -178,6 +193,27 @@ def paper_page(name: str, folder: Path) -> str:
 
     text = (folder / "page.md").read_text(encoding="utf-8")
     return re.sub(r"{{ (table|figure) ([\w-]+)(?:: ([^}]*))? }}", fill, text)
+
+
+def public_modules(folder: str) -> list[str]:
+    """Modules of a folder that export something, sorted; the command line has pages of its own."""
+    found = []
+    for path in sorted((ROOT / folder).rglob("*.py")):
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        exports = re.search(r"^__all__ = \[(.+?)\]", path.read_text(encoding="utf-8"), re.M | re.S)
+        if exports and not name.startswith("experiments.cli"):
+            found.append(f"chipgym.{name}")
+    return found
+
+
+def modules_page(folder: str, title: str) -> str:
+    """Reference of every public module of a folder."""
+    text = f"# {title}\n\nWhat a newcomer needs first is in [the shorter reference](../"
+    text += f"{'experiments' if folder == 'leaderboards' else SHORT.get(folder, folder)}.md). "
+    text += "This page is made from the code and leaves nothing out.\n\n"
+    for name in public_modules(folder):
+        text += f"::: {name}\n    options: {{ heading_level: 2, show_root_full_path: true }}\n\n"
+    return text
 
 
 def promote(doc: str) -> str:

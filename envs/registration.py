@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
-__all__ = ["ENVIRONMENTS", "EnvironmentEntry", "register_all"]
+__all__ = ["ENVIRONMENTS", "EnvironmentEntry", "added_environments", "register_all"]
+
+GROUP = "chipgym.environments"
 
 SOC = "chipgym.envs.soc_scheduling"
 DRAM = "chipgym.envs.dram_tuning"
@@ -26,18 +29,23 @@ class EnvironmentEntry:
     id : str
         Gymnasium id.
     entry_point, vector_entry_point : str
-        Scalar and native vector form.
+        Scalar and native vector form; of another package's the latter may be None.
     multi_agent : str or None
         Module with `parallel_env` and `env`, registered with PettingZoo under the same id.
     summary : str
         One line.
+    presets, simulator : str
+        Of another package's environments: module with ``SCENARIOS``, a mapping from names to
+        objects with a ``description``, and module with ``SIMULATOR_VERSION``; "" if there is none.
     """
 
     id: str
     entry_point: str
-    vector_entry_point: str
+    vector_entry_point: str | None
     multi_agent: str | None
     summary: str
+    presets: str = ""
+    simulator: str = ""
 
 
 ENVIRONMENTS: tuple[EnvironmentEntry, ...] = (
@@ -128,10 +136,35 @@ ENVIRONMENTS: tuple[EnvironmentEntry, ...] = (
 )
 
 
+def added_environments() -> tuple[EnvironmentEntry, ...]:
+    """Environments that other packages add by entry points of the group ``chipgym.environments``.
+
+    What cannot be loaded, or takes an id of ChipGym, is left out with a warning: one defective
+    package must not keep the others from working.
+    """
+    from chipgym.simulators.core.plugins import PluginError, load_plugin, plugin_values
+
+    own = {entry.id for entry in ENVIRONMENTS}
+    found: list[EnvironmentEntry] = []
+    for name, value in plugin_values(GROUP).items():
+        try:
+            entries = tuple(load_plugin(GROUP, name))
+            if not all(isinstance(entry, EnvironmentEntry) for entry in entries):
+                raise PluginError(GROUP, name, value, "not a sequence of EnvironmentEntry")
+            taken = sorted(own & {entry.id for entry in entries})
+            if taken:
+                raise PluginError(GROUP, name, value, f"the id {taken[0]!r} is ChipGym's")
+        except (PluginError, TypeError) as error:
+            warnings.warn(f"{name}: {error}", RuntimeWarning, stacklevel=2)
+            continue
+        found += entries
+    return tuple(found)
+
+
 def _register_gymnasium() -> None:
     import gymnasium
 
-    for entry in ENVIRONMENTS:
+    for entry in (*ENVIRONMENTS, *added_environments()):
         gymnasium.register(
             entry.id, entry_point=entry.entry_point, vector_entry_point=entry.vector_entry_point
         )
@@ -140,7 +173,7 @@ def _register_gymnasium() -> None:
 def _register_pettingzoo() -> None:
     import pettingzoo
 
-    for entry in ENVIRONMENTS:
+    for entry in (*ENVIRONMENTS, *added_environments()):
         if entry.multi_agent is not None:
             parallel, turns = f"{entry.multi_agent}:parallel_env", f"{entry.multi_agent}:env"
             pettingzoo.register("parallel", entry.id, entry_point=parallel)

@@ -1,16 +1,19 @@
-"""Learning curves of a run: score against environment steps and evaluations, with intervals."""
+"""Curves of sample efficiency: scores of a run against steps and evaluations; searches likewise."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from chipgym.experiments.results import CurvePoint, JobResult
 from chipgym.experiments.runner import Run
+from chipgym.experiments.search_record import SearchRun
 from chipgym.experiments.statistics import Interval, bootstrap_interval
+from chipgym.simulators.core.errors import InvalidValueError
 
-__all__ = ["ScoredPoint", "learning_curves"]
+__all__ = ["ScoredPoint", "learning_curves", "search_curve"]
 
 LAST_SHARE = 0.97
 """Share of the training after which a point gives way to the trained agent itself."""
@@ -23,7 +26,8 @@ class ScoredPoint:
     Attributes
     ----------
     steps, evaluations : float
-        Environment steps and simulator evaluations of training, mean over seeds.
+        Environment steps (of a search, proposals) and simulator evaluations of training, mean over
+        seeds.
     score : Interval
         Interquartile mean of the score over seeds and curve instances, 95 % interval over seeds.
     """
@@ -78,3 +82,29 @@ def _with_last_point(run: Run, result: JobResult) -> list[CurvePoint]:
     values = tuple(value for value in last if value is not None)
     end = CurvePoint(result.training_steps, result.training_evaluations, instances, values)
     return [*earlier, end]
+
+
+def search_curve(runs: Sequence[SearchRun], points: int = 50) -> tuple[ScoredPoint, ...]:
+    """Best score so far against distinct evaluations, over the runs of one searcher.
+
+    Parameters
+    ----------
+    runs : sequence of SearchRun
+        Of the same instance or of several; a search that ended early keeps its best.
+    points : int
+        Number of points, at most, evenly spaced in evaluations.
+    """
+    if not runs or not all(run.evaluations for run in runs):
+        raise InvalidValueError("runs", len(runs), "at least one search, each with an evaluation")
+    most = max(run.evaluations for run in runs)
+    wanted = np.unique(np.linspace(1, most, min(points, most)).astype(np.int64))
+    curves = [run.best_so_far() for run in runs]
+    asks = [np.array([step.evaluations for step in run.steps]) for run in runs]
+    found = []
+    for count in wanted.tolist():
+        rows = np.array([[curve[min(count, len(curve)) - 1]] for curve in curves])
+        if np.isnan(rows).any():
+            continue
+        steps = float(np.mean([(spent <= count).sum() for spent in asks]))
+        found.append(ScoredPoint(steps, float(count), bootstrap_interval([rows], resamples=500)))
+    return tuple(found)

@@ -10,6 +10,7 @@ from typing import Any
 import gymnasium
 from gymnasium.vector import VectorWrapper
 
+from chipgym.envs.registration import added_environments
 from chipgym.experiments.policies import import_attribute
 from chipgym.experiments.suite import WRAPPERS, TaskSpec
 from chipgym.simulators.core.errors import ChipGymError, InvalidValueError, UnknownNameError
@@ -79,15 +80,18 @@ class EnvFacts:
 
 
 def env_ids() -> list[str]:
-    """Ids of ChipGym's Gymnasium environments."""
+    """Ids of ChipGym's Gymnasium environments, and of those that other packages add."""
     importlib.import_module("chipgym")
-    return sorted(name for name in gymnasium.registry if name.startswith("chipgym/"))
+    added = {entry.id for entry in added_environments()}
+    return sorted(
+        name for name in gymnasium.registry if name.startswith("chipgym/") or name in added
+    )
 
 
 def scenarios(env_id: str) -> dict[str, str]:
     """Scenarios of an environment with their one-line descriptions."""
     family = _family(env_id)
-    if family is None:
+    if family is None or not family[1]:
         return {}
     table = importlib.import_module(family[1]).SCENARIOS
     return {name: str(entry.description) for name, entry in table.items()}
@@ -96,7 +100,10 @@ def scenarios(env_id: str) -> dict[str, str]:
 def _family(env_id: str) -> tuple[str, str] | None:
     """Modules of the simulator and of the presets behind an id."""
     known = [prefix for prefix in FAMILIES if env_id.startswith(prefix)]
-    return FAMILIES[max(known, key=len)] if known else None
+    if known:
+        return FAMILIES[max(known, key=len)]
+    added = [entry for entry in added_environments() if entry.id == env_id]
+    return (added[0].simulator, added[0].presets) if added else None
 
 
 def make_env(task: TaskSpec, split: str | None = None, **kwargs: Any) -> gymnasium.Env[Any, Any]:
@@ -220,6 +227,6 @@ def _simulator_version(env_id: str, base: Any) -> str:
     if version is not None:
         return str(version)
     family = _family(env_id)
-    if family is None:
+    if family is None or not family[0]:
         return "0"
     return str(getattr(importlib.import_module(family[0]), "SIMULATOR_VERSION", "0"))

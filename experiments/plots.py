@@ -4,12 +4,33 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 from chipgym.experiments.curves import ScoredPoint
+from chipgym.experiments.ranks import RankSummary
 from chipgym.experiments.summary import Summary
-from chipgym.experiments.svg import COLOURS, Axes, Frame, colour, escape, number_text, svg
+from chipgym.experiments.svg import (
+    COLOURS,
+    Axes,
+    Chart,
+    Frame,
+    colour,
+    escape,
+    legend,
+    number_text,
+    svg,
+)
 
-__all__ = ["gantt", "interval_chart", "learning_curve_chart", "profile_chart"]
+__all__ = [
+    "gantt",
+    "interval_chart",
+    "interval_figure",
+    "learning_curve_chart",
+    "learning_curve_figure",
+    "profile_chart",
+    "profile_figure",
+    "rank_figure",
+]
 
 MAX_BARS = 800
 ROW = 22.0
@@ -19,6 +40,12 @@ DIGIT = 6.0
 
 
 def interval_chart(summary: Summary, near: float = math.inf) -> str:
+    """`interval_figure` as HTML, empty if there is nothing to show."""
+    figure = interval_figure(summary, near)
+    return figure.html() if figure is not None else ""
+
+
+def interval_figure(summary: Summary, near: float = math.inf) -> Chart | None:
     """Interquartile mean of each agent's score, with its 95 % interval.
 
     Parameters
@@ -28,7 +55,7 @@ def interval_chart(summary: Summary, near: float = math.inf) -> str:
     """
     agents = [agent for agent in summary.agents if abs(agent.iqm.value - 1.0) < near]
     if not agents:
-        return ""
+        return None
     low = min(1.0 if math.isfinite(near) else 0.0, *(agent.iqm.low for agent in agents))
     high = max(1.0, *(agent.iqm.high for agent in agents))
     left = 24.0 + 7.2 * max(len(agent.name) for agent in agents)
@@ -47,13 +74,24 @@ def interval_chart(summary: Summary, near: float = math.inf) -> str:
             f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4.5" fill="{colour(0)}"/></g>'
         )
         axes.text(frame.width - 4, y + 4, f"{agent.iqm.value:.3f}", "tick", "end")
-    return svg(axes, "Interquartile mean of the score of each agent with its 95 % interval")
+    return Chart(axes, "Interquartile mean of the score of each agent with its 95 % interval")
 
 
 def learning_curve_chart(
-    curves: Mapping[str, Sequence[ScoredPoint]], levels: Mapping[str, float]
+    curves: Mapping[str, Sequence[ScoredPoint]],
+    levels: Mapping[str, float],
+    against: Literal["steps", "evaluations"] = "steps",
 ) -> str:
-    """Score against environment steps of one task's trained agents, with interval bands.
+    """`learning_curve_figure` as HTML."""
+    return learning_curve_figure(curves, levels, against).html()
+
+
+def learning_curve_figure(
+    curves: Mapping[str, Sequence[ScoredPoint]],
+    levels: Mapping[str, float],
+    against: Literal["steps", "evaluations"] = "steps",
+) -> Chart:
+    """Score of one task's trained agents against what their training cost, with interval bands.
 
     Parameters
     ----------
@@ -61,45 +99,95 @@ def learning_curve_chart(
         Points of each agent.
     levels : mapping
         Scores of other methods, drawn as labelled horizontal lines.
+    against : {"steps", "evaluations"}
+        Environment steps, or simulator evaluations: sample efficiency.
     """
     points = [point for series in curves.values() for point in series]
     lows = [point.score.low for point in points] + list(levels.values())
     highs = [point.score.high for point in points] + list(levels.values())
     pad = 0.06 * ((max(highs) - min(lows)) or 1.0)
-    x_range = (0.0, max(point.steps for point in points))
+    x_range = (0.0, max(getattr(point, against) for point in points))
     texts = {f"{name} {value:.3f}": value for name, value in levels.items()}
     right = 16 + 6.6 * max(map(len, texts), default=0)
     axes = Axes(Frame(right=right), x_range, (min(lows) - pad, max(highs) + pad))
-    axes.grid("environment steps of training", "score")
+    cost = "environment steps" if against == "steps" else "simulator evaluations"
+    axes.grid(f"{cost} of training", "score")
     axes.levels(texts)
     for index, series in enumerate(curves.values()):
-        steps = [point.steps for point in series]
-        axes.band(steps, [p.score.low for p in series], [p.score.high for p in series], index)
+        xs = [getattr(point, against) for point in series]
+        axes.band(xs, [p.score.low for p in series], [p.score.high for p in series], index)
     for index, (name, series) in enumerate(curves.items()):
-        steps = [point.steps for point in series]
-        axes.line(steps, [point.score.value for point in series], index, name)
-        for point in series:
+        xs = [getattr(point, against) for point in series]
+        axes.line(xs, [point.score.value for point in series], index, name)
+        for x, point in zip(xs, series, strict=True):
             axes.parts.append(
-                f'<circle cx="{axes.x(point.steps):.1f}" cy="{axes.y(point.score.value):.1f}" '
+                f'<circle cx="{axes.x(x):.1f}" cy="{axes.y(point.score.value):.1f}" '
                 f'r="3" fill="{colour(index)}"><title>{escape(name)}: {point.score.value:.3f}, '
                 f"{number_text(point.steps)} steps, {number_text(point.evaluations)} evaluations"
                 "</title></circle>"
             )
-    return svg(axes, "Learning curves: score against environment steps") + legend(list(curves))
+    return Chart(axes, f"Learning curves: score against {cost}", tuple(curves))
 
 
 def profile_chart(summary: Summary) -> str:
+    """`profile_figure` as HTML, empty if there is nothing to show."""
+    figure = profile_figure(summary)
+    return figure.html() if figure is not None else ""
+
+
+def profile_figure(summary: Summary) -> Chart | None:
     """Performance profiles: the fraction of runs whose score exceeds each threshold."""
     names = [agent.name for agent in summary.agents if summary.profiles[agent.name]]
     if not names:
-        return ""
+        return None
     xs = summary.thresholds
     axes = Axes(Frame(), (xs[0], xs[-1]), (0.0, 1.1))
     axes.grid("score threshold", "fraction of runs above")
     axes.mark(1.0, "reference")
     for index, name in reversed(list(enumerate(names))):
         axes.line(xs, summary.profiles[name], index, name, 2.4 if index == 0 else 1.6)
-    return svg(axes, "Performance profiles of the agents") + legend(names)
+    return Chart(axes, "Performance profiles of the agents", tuple(names))
+
+
+def rank_figure(ranks: RankSummary) -> Chart | None:
+    """Average ranks with their intervals, and bars over methods that cannot be told apart.
+
+    The critical-difference diagram of Demšar (2006), one row a method: a bar at the left joins
+    those whose average ranks lie within the critical difference.
+    """
+    if not ranks.blocks or len(ranks.methods) < 2:
+        return None
+    groups = len(ranks.groups)
+    names = 24.0 + 7.2 * max(len(name) for name in ranks.methods)
+    frame = Frame(height=74 + ROW * len(ranks.methods), left=names + 9 * groups, right=60, top=32)
+    axes = Axes(frame, (0.8, len(ranks.methods) + 0.2), (len(ranks.methods), 0.0))
+    axes.grid("average rank (1: best)", "", y_ticks=False)
+    if math.isfinite(ranks.critical_difference):
+        end = min(1.0 + ranks.critical_difference, len(ranks.methods) + 0.2)
+        start, stop = axes.x(1.0), axes.x(end)
+        axes.parts.append(
+            f'<path class="rule" d="M{start:.1f} 14V22M{start:.1f} 18H{stop:.1f}M{stop:.1f} 14V22" '
+            'stroke="var(--ink)" fill="none"/>'
+        )
+        text = f"critical difference {ranks.critical_difference:.2f}"
+        axes.text(stop + 8, 22, text, "note")
+    for row, (name, rank) in enumerate(zip(ranks.methods, ranks.ranks, strict=True)):
+        y = axes.y(row + 0.5)
+        axes.text(names - 10, y + 4, name, "label", "end")
+        axes.parts.append(
+            f"<g><title>{escape(name)}: {rank.value:.3f} [{rank.low:.3f}, {rank.high:.3f}]</title>"
+            f'<path d="M{axes.x(rank.low):.1f} {y:.1f}H{axes.x(rank.high):.1f}" '
+            f'stroke="{colour(0)}" stroke-width="7" stroke-opacity=".35"/>'
+            f'<circle cx="{axes.x(rank.value):.1f}" cy="{y:.1f}" r="4.5" fill="{colour(0)}"/></g>'
+        )
+        axes.text(frame.width - 4, y + 4, f"{rank.value:.2f}", "tick", "end")
+    for place, (first, last) in enumerate(ranks.groups):
+        x = names + 9 * place
+        axes.parts.append(
+            f'<path d="M{x:.1f} {axes.y(first + 0.25):.1f}V{axes.y(last + 0.75):.1f}" '
+            'stroke="var(--ink)" stroke-width="3" fill="none"/>'
+        )
+    return Chart(axes, "Average ranks of the methods with the critical difference")
 
 
 def gantt(
@@ -159,13 +247,3 @@ def gantt(
         return f"{chart}<p class='note'>{words}</p>"
     key = legend(list(names.values()), list(names)) if len(names) > 1 else ""
     return f"{chart}{key}<p class='note'>{words.strip()}</p>"
-
-
-def legend(names: Sequence[str], indexes: Sequence[int] | None = None) -> str:
-    """Legend of a chart's series."""
-    numbers = range(len(names)) if indexes is None else indexes
-    items = [
-        f'<span class="key"><i style="background:{colour(index)}"></i>{escape(name)}</span>'
-        for index, name in zip(numbers, names, strict=True)
-    ]
-    return f'<p class="legend">{"".join(items)}</p>'

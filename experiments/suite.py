@@ -17,6 +17,7 @@ from chipgym.simulators.core.errors import (
     UnknownNameError,
     lookup_error,
 )
+from chipgym.simulators.core.plugins import load_plugin, plugin_names
 
 __all__ = [
     "WRAPPERS",
@@ -41,6 +42,7 @@ WRAPPERS: dict[str, tuple[str, str | None]] = {
 """Other forms of a task's actions by name (real numbers, one choice a step): the wrapper, and that
 of vector environments where there is one."""
 
+GROUP = "chipgym.suites"
 SUITES = Path(__file__).resolve().parent / "suites"
 Name = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[A-Za-z0-9][\w .+()-]*$")]
 Count = Annotated[int, Field(ge=1, le=100_000)]
@@ -283,8 +285,9 @@ def _at_most(steps: int | dict[str, int] | None, limit: int) -> int | dict[str, 
 
 
 def suite_names() -> list[str]:
-    """Names of the suites in the package."""
-    return sorted(path.stem for path in SUITES.glob("*.yaml"))
+    """Names of the suites in the package, then of those that other packages add."""
+    own = sorted(path.stem for path in SUITES.glob("*.yaml"))
+    return [*own, *(name for name in plugin_names(GROUP) if name not in own)]
 
 
 def load_suite(name_or_path: str | os.PathLike[str]) -> Suite:
@@ -298,7 +301,9 @@ def load_suite(name_or_path: str | os.PathLike[str]) -> Suite:
         The file is unreadable, not YAML, or breaks the schema; the field is named.
     """
     text = os.fspath(name_or_path)
-    path = SUITES / f"{text}.yaml" if text in suite_names() else Path(text)
+    path = SUITES / f"{text}.yaml"
+    if not path.is_file():
+        path = Path(load_plugin(GROUP, text) or text)
     if not path.is_file():
         raise _missing(text)
     try:

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from chipgym.experiments.optima import known_optima, regret
+from chipgym.experiments.ranks import RankSummary, rank_methods
 from chipgym.experiments.results import JobResult
 from chipgym.experiments.runner import Run
 from chipgym.experiments.statistics import (
@@ -21,7 +23,7 @@ from chipgym.experiments.statistics import (
 )
 from chipgym.simulators.core.errors import SimulationError
 
-__all__ = ["AgentSummary", "Summary", "readable", "summarise"]
+__all__ = ["AgentSummary", "Summary", "agent_scores", "readable", "summarise"]
 
 Scores = npt.NDArray[np.float64]
 PROFILE_POINTS = 201
@@ -92,6 +94,11 @@ class Summary:
         Number of instances of each task.
     thresholds, profiles : tuple of float, dict
         Performance profile of each agent over score thresholds.
+    ranks : RankSummary
+        Average ranks over all instances, with Friedman's test and the critical difference.
+    regret : dict
+        Where the optimum is known, by task and agent: mean regret as a fraction of the optimum,
+        with its 95 % interval.
     """
 
     suite: str
@@ -101,6 +108,8 @@ class Summary:
     instances: dict[str, int]
     thresholds: tuple[float, ...]
     profiles: dict[str, tuple[float, ...]]
+    ranks: RankSummary
+    regret: dict[str, dict[str, Interval]]
 
     @property
     def common_metric(self) -> str | None:
@@ -120,12 +129,17 @@ class Summary:
                 "thresholds": list(self.thresholds),
                 "agents": {name: list(values) for name, values in self.profiles.items()},
             },
+            "ranks": self.ranks.document(),
+            "regret": {
+                label: {name: entry.document() for name, entry in agents.items()}
+                for label, agents in self.regret.items()
+            },
         }
 
 
 def summarise(run: Run) -> Summary:
     """Compute every statistic of a run from its records."""
-    scores = {agent.name: _scores(run, agent.name) for agent in run.suite.agents}
+    scores = {agent.name: agent_scores(run, agent.name) for agent in run.suite.agents}
     baseline = _reference_agent(run)
     agents = [
         _agent_summary(run, agent.name, scores[agent.name], scores.get(baseline or ""))
@@ -146,6 +160,8 @@ def summarise(run: Run) -> Summary:
         instances={task.label: len(task.instance_indexes) for task in run.suite.tasks},
         thresholds=tuple(thresholds.tolist()),
         profiles={name: tuple(_profile(strata, thresholds)) for name, strata in scores.items()},
+        ranks=rank_methods(scores),
+        regret=_regrets(run),
     )
 
 
@@ -169,8 +185,8 @@ def metric_values(run: Run, result: JobResult) -> list[float]:
     return values
 
 
-def _scores(run: Run, agent: str) -> list[Scores]:
-    """Scores of an agent: one array of shape (seeds, instances) a task."""
+def agent_scores(run: Run, agent: str) -> list[Scores]:
+    """Scores of an agent: one array of shape (seeds, instances) a task, nan where excluded."""
     strata = []
     for task in run.suite.tasks:
         references = run.references[task.label]
@@ -183,6 +199,30 @@ def _scores(run: Run, agent: str) -> list[Scores]:
         ]
         strata.append(np.array(rows, dtype=np.float64))
     return strata
+
+
+def _regrets(run: Run) -> dict[str, dict[str, Interval]]:
+    """Mean regret of each agent on the tasks whose optimum is known."""
+    found: dict[str, dict[str, Interval]] = {}
+    for task in run.suite.tasks:
+        optima = known_optima(task)
+        for agent in run.suite.agents if optima else ():
+            rows = [
+                [
+                    regret(value, optima.get(record.instance, math.nan))
+                    for record, value in zip(
+                        result.records, metric_values(run, result), strict=True
+                    )
+                ]
+                for result in _of(run, agent.name, task.label)
+            ]
+            interval = bootstrap_interval([np.array(rows, dtype=np.float64)], _mean)
+            found.setdefault(task.label, {})[agent.name] = interval
+    return found
+
+
+def _mean(values: Scores) -> Scores:
+    return np.asarray(values.mean(axis=-1), dtype=np.float64)
 
 
 def _agent_summary(

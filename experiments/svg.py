@@ -14,10 +14,12 @@ from dataclasses import dataclass, field
 __all__ = [
     "COLOURS",
     "Axes",
+    "Chart",
     "Frame",
     "colour",
     "dash",
     "escape",
+    "legend",
     "nice_ticks",
     "number_text",
     "svg",
@@ -27,6 +29,8 @@ COLOURS = 10
 LABEL_GAP = 14.0
 """Distance of the baselines of two labels, one below the other, in SVG units."""
 DASHES = ("", "6 3", "2 3")
+KEY_ROW, KEY_LETTER = 18.0, 6.6
+"""Height of a row of a legend, and width of a letter in it, in SVG units."""
 
 
 def escape(text: object) -> str:
@@ -186,3 +190,70 @@ def svg(axes: Axes, label: str) -> str:
         f'<div class="scroll"><svg viewBox="0 0 {f.width:.0f} {f.height:.0f}" role="img" '
         f'aria-label="{escape(label)}">{"".join(axes.parts)}</svg></div>'
     )
+
+
+def legend(names: Sequence[str], indexes: Sequence[int] | None = None) -> str:
+    """Legend of a chart's series, as HTML."""
+    numbers = range(len(names)) if indexes is None else indexes
+    items = [
+        f'<span class="key"><i style="background:{colour(index)}"></i>{escape(name)}</span>'
+        for index, name in zip(numbers, names, strict=True)
+    ]
+    return f'<p class="legend">{"".join(items)}</p>'
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A finished chart with the names of its series.
+
+    Attributes
+    ----------
+    axes : Axes
+    label : str
+        What it shows, for those who do not see it.
+    names : tuple of str
+        Series in the order of their colours; empty where the chart itself names them.
+    """
+
+    axes: Axes
+    label: str
+    names: tuple[str, ...] = ()
+
+    def html(self) -> str:
+        """The chart for a page whose style sheet has the colours."""
+        return svg(self.axes, self.label) + (legend(self.names) if self.names else "")
+
+    def document(self, style: str) -> str:
+        """The chart as an SVG document of its own, with the legend below.
+
+        Parameters
+        ----------
+        style : str
+            Style sheet with the colours.
+        """
+        frame = self.axes.frame
+        keys, height = self._keys()
+        return (
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {frame.width:.0f} '
+            f'{height:.0f}" role="img" aria-label="{escape(self.label)}"><style>{style}'
+            # A page keeps charts wide and apart; a document is its chart.
+            "svg { min-width: 0; margin: 0; }</style>"
+            f'<rect width="{frame.width:.0f}" height="{height:.0f}" fill="var(--paper)"/>'
+            f"{''.join(self.axes.parts)}{''.join(keys)}</svg>\n"
+        )
+
+    def _keys(self) -> tuple[list[str], float]:
+        """Legend as rows of keys below the plot, and the height with it."""
+        frame = self.axes.frame
+        x, y, parts = frame.left, frame.height + 14.0, []
+        for index, name in enumerate(self.names):
+            width = 40.0 + KEY_LETTER * len(name)
+            if x > frame.left and x + width > frame.width:
+                x, y = frame.left, y + KEY_ROW
+            parts.append(
+                f'<path class="line" d="M{x:.1f} {y - 4:.1f}h22" stroke="{colour(index)}" '
+                f'stroke-width="3" stroke-dasharray="{dash(index)}"/>'
+                f'<text class="tick" x="{x + 27:.1f}" y="{y:.1f}">{escape(name)}</text>'
+            )
+            x += width
+        return parts, y + 10.0 if self.names else frame.height

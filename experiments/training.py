@@ -15,6 +15,7 @@ from gymnasium.vector import AutoresetMode
 
 from chipgym.agents.core.hyperparameters import algorithms, load_hyperparameters
 from chipgym.agents.multi_agent.arguments import ALGORITHMS as MULTI_AGENT
+from chipgym.agents.offline.names import ALGORITHMS as OFFLINE
 from chipgym.agents.papers.scheduling.names import ALGORITHMS as SCHEDULERS
 from chipgym.agents.schedulers.settings import ALGORITHM as LEARNED_SCHEDULER
 from chipgym.experiments.environments import (
@@ -35,16 +36,19 @@ from chipgym.simulators.core.errors import (
     UnknownNameError,
 )
 from chipgym.simulators.core.files import read_json, write_json, write_text
+from chipgym.simulators.core.plugins import plugin_names, plugin_values
 
 __all__ = [
     "algorithm_names",
     "check_algorithm",
     "check_form",
+    "find_algorithm",
     "load_trained",
     "make_vector_env",
     "train_in",
 ]
 
+GROUP = "chipgym.algorithms"
 POLICY = "policy"
 REPORTS = 100
 """Progress reports of a training, at most; learning curves have fewer points."""
@@ -55,8 +59,13 @@ ENTRY = "entry"
 
 
 def algorithm_names() -> list[str]:
-    """Names of the training algorithms."""
-    return algorithms()
+    """Names of the training algorithms: ours, then those that other packages add."""
+    return [*algorithms(), *(name for name in plugin_names(GROUP) if name not in algorithms())]
+
+
+def find_algorithm(name: str) -> str:
+    """An algorithm's own name, or ``module:function`` where another package adds it."""
+    return name if name in algorithms() else plugin_values(GROUP).get(name, name)
 
 
 def check_algorithm(name: str, hyperparameters: Mapping[str, Any] | None = None) -> None:
@@ -70,6 +79,7 @@ def check_algorithm(name: str, hyperparameters: Mapping[str, Any] | None = None)
     InvalidValueError
         A hyperparameter is out of range.
     """
+    name = find_algorithm(name)
     if ":" in name:
         if not callable(import_attribute("algorithm", name)):
             raise InvalidValueError("algorithm", name, "module:function")
@@ -82,6 +92,8 @@ def check_algorithm(name: str, hyperparameters: Mapping[str, Any] | None = None)
             load_hyperparameters(name, entry=entry)
         if name in MULTI_AGENT:
             from chipgym.agents.multi_agent.arguments import check_hyperparameters
+        elif name in OFFLINE:
+            from chipgym.agents.offline.names import check_hyperparameters
         elif name in SCHEDULERS:
             from chipgym.agents.papers.scheduling.names import check_hyperparameters
         elif name == LEARNED_SCHEDULER:
@@ -164,6 +176,7 @@ def train_in(
     on_progress : callable
         Called with steps done and steps in all.
     """
+    algorithm = find_algorithm(algorithm)
     if not (folder / TRAINING).is_file():
         shutil.rmtree(folder / POLICY, ignore_errors=True)
         values = _hyperparameters(algorithm, task, hyperparameters)
@@ -207,6 +220,10 @@ def load_trained(folder: Path) -> Any:
         from chipgym.agents.schedulers.learned import load_learned_scheduler
 
         return load_learned_scheduler(folder / POLICY)
+    if algorithm in OFFLINE:
+        from chipgym.agents.offline.policy import load_offline_policy
+
+        return load_offline_policy(folder / POLICY)
     if algorithm in SCHEDULERS:
         from chipgym.agents.papers.scheduling.policy import load_scheduler
 
@@ -290,6 +307,10 @@ def _trainer(algorithm: str, task: TaskSpec) -> Callable[..., Any]:
         )
     if ":" in algorithm:
         return partial(import_attribute("algorithm", algorithm), make_envs)
+    if algorithm in OFFLINE:
+        from chipgym.experiments.offline.learning import train_on_dataset
+
+        return partial(train_on_dataset, algorithm, task)
     if algorithm in SCHEDULERS:
         from chipgym.agents.papers.scheduling.names import find_trainer
 

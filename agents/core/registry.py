@@ -27,9 +27,11 @@ from chipgym.agents.heuristics.recipes import SCRIPTS, FixedRecipe
 from chipgym.agents.schedulers.late_binding import LateBinding
 from chipgym.agents.schedulers.rollout_planner import RolloutPlanner
 from chipgym.simulators.core.errors import InvalidValueError, UnknownNameError
+from chipgym.simulators.core.plugins import load_plugin, plugin_names
 
 __all__ = ["make_policy", "policy_names", "register_policy"]
 
+GROUP = "chipgym.agents"
 _POLICIES: dict[str, Callable[..., Policy]] = {
     "MET": MinimumExecution,
     "EFT": EarliestFinish,
@@ -51,8 +53,8 @@ _POLICIES: dict[str, Callable[..., Policy]] = {
 
 
 def policy_names() -> list[str]:
-    """Return the names that `make_policy` knows, in a fixed order."""
-    return list(_POLICIES)
+    """Return the names that `make_policy` knows: ours in a fixed order, then other packages'."""
+    return [*_POLICIES, *(name for name in plugin_names(GROUP) if name not in _POLICIES)]
 
 
 def make_policy(name: str, **kwargs: Any) -> Policy:
@@ -69,15 +71,19 @@ def make_policy(name: str, **kwargs: Any) -> Policy:
     ------
     UnknownNameError
         No such policy; the message suggests the nearest name.
+    PluginError
+        It is another package's, and cannot be imported.
 
     Examples
     --------
     >>> make_policy("ETF").name
     'ETF'
     """
-    if name not in _POLICIES:
-        raise UnknownNameError("policy", name, _POLICIES)
-    return _POLICIES[name](**kwargs)
+    factory = _POLICIES.get(name) or load_plugin(GROUP, name)
+    if factory is None:
+        raise UnknownNameError("policy", name, policy_names())
+    policy: Policy = factory(**kwargs)
+    return policy
 
 
 def register_policy(name: str, factory: Callable[..., Policy]) -> None:

@@ -22,6 +22,7 @@ from chipgym.agents.search.regularised_evolution import RegularisedEvolution
 from chipgym.agents.search.simulated_annealing import SimulatedAnnealing
 from chipgym.agents.search.tpe import TreeParzenEstimator
 from chipgym.simulators.core.errors import InvalidValueError, UnknownNameError
+from chipgym.simulators.core.plugins import load_plugin, plugin_names
 
 __all__ = [
     "hyperparameter_grid",
@@ -31,6 +32,7 @@ __all__ = [
     "searcher_names",
 ]
 
+GROUP = "chipgym.searchers"
 _SEARCHERS: dict[str, Callable[..., Searcher[Any]]] = {
     "random-search": RandomSearch,
     "random-walk": RandomWalk,
@@ -48,8 +50,8 @@ _SEARCHERS: dict[str, Callable[..., Searcher[Any]]] = {
 
 
 def searcher_names() -> list[str]:
-    """Return the names that `make_searcher` knows, in a fixed order."""
-    return list(_SEARCHERS)
+    """Return the names that `make_searcher` knows: ours in a fixed order, then other packages'."""
+    return [*_SEARCHERS, *(name for name in plugin_names(GROUP) if name not in _SEARCHERS)]
 
 
 def make_searcher(name: str, space: spaces.Space[Any], seed: int, **kwargs: Any) -> Searcher[Any]:
@@ -120,6 +122,8 @@ def searcher_hyperparameters(
 
 
 def _factory(name: str) -> Callable[..., Searcher[Any]]:
-    if name not in _SEARCHERS:
-        raise UnknownNameError("searcher", name, _SEARCHERS)
-    return _SEARCHERS[name]
+    factory: Callable[..., Searcher[Any]] | None
+    factory = _SEARCHERS.get(name) or load_plugin(GROUP, name)
+    if factory is None:
+        raise UnknownNameError("searcher", name, searcher_names())
+    return factory

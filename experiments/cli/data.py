@@ -1,4 +1,4 @@
-"""`chipgym data list`, `chipgym data fetch` and `chipgym data verify`."""
+"""`chipgym data`: data sets that are fetched, and datasets of episodes that are recorded."""
 
 from __future__ import annotations
 
@@ -8,7 +8,13 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from chipgym.experiments.cli.output import output_console, print_json, status_console
+from chipgym.experiments.cli.output import (
+    output_console,
+    parse_settings,
+    print_json,
+    remark,
+    status_console,
+)
 
 __all__ = ["app"]
 
@@ -94,3 +100,124 @@ def verify(name: Name, as_json: Json = False) -> None:
             output_console().print(f"get them with `chipgym data fetch {name}`", highlight=False)
     if not passed:
         raise typer.Exit(1)
+
+
+@app.command()
+def record(
+    source: Annotated[
+        str, typer.Argument(help="Environment id, or folder of a finished run or training.")
+    ],
+    out: Annotated[Path, typer.Option(help="New folder for the dataset.")],
+    agent: Annotated[
+        list[str] | None,
+        typer.Option(help="Policy (see `chipgym list`); of a run those to keep, repeatable."),
+    ] = None,
+    load: Annotated[Path | None, typer.Option(help="Folder of a trained agent.")] = None,
+    scenario: Annotated[str | None, typer.Option(help="Scenario of the environment.")] = None,
+    objective: Annotated[str | None, typer.Option(help="Objective of the environment.")] = None,
+    split: Annotated[str, typer.Option(help="train or test.")] = "train",
+    episodes: Annotated[int, typer.Option(min=1, help="Episodes of each seed.")] = 32,
+    seeds: Annotated[int, typer.Option(min=1, help="Seeds of the policy: 0, 1, ….")] = 1,
+    env_kwarg: Annotated[
+        list[str] | None, typer.Option("--env-kwarg", "-k", help="name=value; repeatable.")
+    ] = None,
+    task: Annotated[str | None, typer.Option(help="Task of a run with several.")] = None,
+    name: Annotated[str | None, typer.Option(help="Minari id, such as mine/soc/etf-v0.")] = None,
+    format: Annotated[
+        list[str] | None, typer.Option(help="parquet or minari, repeatable; by default both.")
+    ] = None,
+    references: Annotated[
+        int, typer.Option(min=0, help="Instances for the reference scores; 0 for none.")
+    ] = 4,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Record episodes as Minari and Parquet: of a policy, or of a finished run, played again."""
+    from chipgym.experiments.offline.files import FORMATS, write_dataset
+    from chipgym.experiments.offline.record import record_policy, record_results, results_of
+    from chipgym.experiments.policies import build_policy
+    from chipgym.experiments.suite import TaskSpec
+    from chipgym.experiments.training import load_trained
+    from chipgym.simulators.core.errors import InvalidValueError
+
+    names = agent or []
+    with remark("recording", quiet=as_json):
+        if Path(source).is_dir():
+            dataset = record_results(
+                results_of(Path(source)),
+                agents=names,
+                task=task,
+                name=name,
+                reference_instances=references,
+            )
+        else:
+            if (load is None) == (len(names) != 1):
+                raise InvalidValueError("--agent", names, "exactly one of --agent and --load")
+            policy = build_policy(names[0]) if load is None else load_trained(load)
+            spec = TaskSpec.parse(
+                {
+                    "env": source,
+                    "scenario": scenario,
+                    "objective": objective,
+                    "split": split,
+                    "instances": episodes,
+                    "kwargs": parse_settings("--env-kwarg", env_kwarg or []),
+                }
+            )
+            dataset = record_policy(
+                spec,
+                policy,
+                agent=names[0].replace(":", ".") if names else str(policy.name),
+                seeds=range(seeds),
+                name=name,
+                reference_instances=references,
+            )
+        written = write_dataset(dataset, out, format or FORMATS)
+    if as_json:
+        head = dataset.head.model_dump(mode="json")
+        print_json({"folder": str(out), "files": [str(path) for path in written], **head})
+        return
+    _show_dataset(out)
+
+
+@app.command()
+def show(
+    folder: Annotated[Path, typer.Argument(help="Folder of a recorded dataset.")],
+    as_json: Json = False,
+) -> None:
+    """Read a recorded dataset back and say what is in it."""
+    from chipgym.experiments.offline.episodes import episode_rows
+    from chipgym.experiments.offline.files import read_dataset
+
+    if as_json:
+        dataset = read_dataset(folder)
+        head = dataset.head.model_dump(mode="json")
+        print_json({**head, "episodes": episode_rows(dataset.episodes)})
+        return
+    _show_dataset(folder)
+
+
+def _show_dataset(folder: Path) -> None:
+    import numpy as np
+
+    from chipgym.experiments.offline.files import read_dataset
+
+    dataset = read_dataset(folder)
+    head = dataset.head
+    returns = np.array([episode.episode_return for episode in dataset.episodes])
+    table = Table(title=head.name, title_justify="left", show_header=False)
+    shown = {
+        "folder": folder,
+        "environment": head.task["env"],
+        "agents": ", ".join(head.agents),
+        "episodes, steps": f"{head.total_episodes:,}, {head.total_steps:,}",
+        "observations": dataset.observation_space.shape,
+        "actions": dataset.action_space,
+        "masks": "yes" if dataset.episodes[0].masks is not None else "no",
+        "returns": f"mean {returns.mean():.4f}, from {returns.min():.4f} to {returns.max():.4f}",
+        "reference scores": f"random {head.ref_min_score}, {head.reference_policy} "
+        f"{head.ref_max_score}",
+        "simulator": head.simulator_version,
+    }
+    for key, value in shown.items():
+        table.add_row(key, str(value))
+    output_console().print(table)

@@ -89,7 +89,7 @@ def evaluate(
                 "instance": record.instance,
                 "instance_id": record.instance_id,
                 facts.metric: value,
-                "score": score,
+                _score_column(facts.metric): score,
                 "steps": record.steps,
             }
         )
@@ -135,6 +135,11 @@ def _check_fit(policy: Any, env: Any, load: Path | None) -> None:
             raise InvalidValueError("--load", str(load), f"an agent for {getattr(env, name)}")
 
 
+def _score_column(metric: str) -> str:
+    """Name of the score of the protocol beside a metric, which may itself be called score."""
+    return "score" if metric != "score" else "protocol_score"
+
+
 def _show(rows: list[dict[str, Any]], metric: str, agent: str, as_json: bool) -> None:
     values = [row[metric] for row in rows if row[metric] is not None]
     mean = sum(values) / len(values) if values else None
@@ -144,10 +149,11 @@ def _show(rows: list[dict[str, Any]], metric: str, agent: str, as_json: bool) ->
     from rich.table import Table
 
     table = Table(title=f"{agent}: {metric}", title_justify="left")
-    for name in ("instance", metric, "score", "steps"):
+    column = _score_column(metric)
+    for name in ("instance", metric, column, "steps"):
         table.add_column(name, justify="right")
     for row in rows:
-        score = "-" if row["score"] is None else f"{row['score']:.3f}"
+        score = "-" if row[column] is None else f"{row[column]:.3f}"
         value = "-" if row[metric] is None else f"{row[metric]:,.2f}"
         table.add_row(row["instance_id"], value, score, f"{row['steps']:,}")
     table.add_section()

@@ -1,4 +1,4 @@
-"""`chipgym report RUN`."""
+"""`chipgym report RUN` and `chipgym report RUN RUN ...`."""
 
 from __future__ import annotations
 
@@ -11,23 +11,61 @@ from chipgym.experiments.cli.output import output_console, print_json, ranking_t
 
 __all__ = ["report"]
 
+COMPARISON = Path("comparison.html")
+
 
 def report(
-    run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
-    out: Annotated[Path | None, typer.Option(help="HTML file; by default in the folder.")] = None,
+    runs: Annotated[list[Path], typer.Argument(help="Folders of finished runs.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="HTML file; by default in the folder, of several comparison.html here."),
+    ] = None,
+    baseline: Annotated[
+        str | None, typer.Option(help="Agent that the others are compared with (several runs).")
+    ] = None,
+    figures: Annotated[
+        Path | None, typer.Option(help="Folder for tables (.md, .csv, .tex) and figures.")
+    ] = None,
+    format: Annotated[
+        list[str] | None, typer.Option(help="Of figures: svg, png, pdf; repeatable.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
-    """Recompute the statistics of a run from its records, and write the report again."""
-    from chipgym.experiments.report import write_report
+    """Recompute the statistics of a run and write its report again; of several, compare them."""
+    from chipgym.experiments.comparison import compare_runs
+    from chipgym.experiments.export import export_run
+    from chipgym.experiments.report import write_comparison, write_report
     from chipgym.experiments.runner import load_run
     from chipgym.experiments.summary import summarise
+    from chipgym.simulators.core.errors import InvalidValueError
 
-    loaded = load_run(run)
-    summary = summarise(loaded)
-    target = out or run / "report.html"
-    write_report(loaded, summary, target)
+    loaded = [load_run(folder) for folder in runs]
+    if len(loaded) == 1:
+        if baseline is not None:
+            raise InvalidValueError("--baseline", baseline, "given with several runs only")
+        run, target = loaded[0], out or runs[0] / "report.html"
+        summary = summarise(run)
+        write_report(run, summary, target)
+        document = {"folder": str(runs[0]), "report": str(target), **summary.document()}
+    else:
+        comparison = compare_runs(loaded, baseline)
+        run, target = comparison.merged, out or COMPARISON
+        summary = summarise(run)
+        write_comparison(comparison, summary, target)
+        document = {
+            "folders": [str(folder) for folder in runs],
+            "report": str(target),
+            **summary.document(),
+            "baseline": comparison.baseline,
+            "differences": [entry.document() for entry in comparison.differences()],
+        }
+    if figures is not None:
+        written = export_run(run, summary, figures, format or ("svg", "png"))
+        document["files"] = [str(path) for path in written]
     if as_json:
-        print_json({"folder": str(run), "report": str(target), **summary.document()})
+        print_json(document)
         return
     output_console().print(ranking_table(summary))
+    if figures is not None:
+        typer.echo(f"tables and figures: {figures}")
     typer.echo(f"report: {target}")

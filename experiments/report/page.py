@@ -13,7 +13,9 @@ from chipgym.experiments.plots import (
     interval_chart,
     learning_curve_chart,
     profile_chart,
+    rank_figure,
 )
+from chipgym.experiments.ranks import ALPHA, RankSummary
 from chipgym.experiments.report.style import STYLE
 from chipgym.experiments.results import JobResult
 from chipgym.experiments.runner import Run
@@ -22,8 +24,9 @@ from chipgym.experiments.svg import escape
 from chipgym.leaderboards.schema import EpisodeRecord
 from chipgym.simulators.core.files import write_text
 
-__all__ = ["render_report", "write_report"]
+__all__ = ["html_page", "ranks_section", "render_report", "section", "write_report"]
 
+LIMITS = ("value", "low", "high")
 NEAR = 0.05
 """Distance in score from the reference within which methods are shown enlarged."""
 
@@ -37,25 +40,33 @@ def render_report(run: Run, summary: Summary) -> str:
     """The report as HTML: no script, no external request, readable in light and in dark."""
     sections = [
         _head(run, summary),
-        _section("Ranking", _ranking(run, summary)),
-        _section("Learning curves", _curves(run, summary)),
-        _section(
+        section("Ranking", _ranking(run, summary)),
+        section("Learning curves", _curves(run, summary)),
+        section(
             "Performance profile",
             "<p class='lead'>How often a method scores above a threshold, over all seeds and "
             "instances; the higher the line, the better.</p>" + profile_chart(summary),
         ),
-        _section("One episode", _episodes(run, summary)),
-        _section("How this was made", _provenance(run)),
+        section("Ranks", ranks_section(summary.ranks)),
+        section("Regret", _regret(summary)),
+        section("One episode", _episodes(run, summary)),
+        section("How this was made", _provenance(run)),
     ]
+    return html_page(f"{summary.suite}: ChipGym report", "".join(sections))
+
+
+def html_page(title: str, body: str) -> str:
+    """A whole page with the style sheet in it."""
     return (
         "<!doctype html>\n<html lang='en'><head><meta charset='utf-8'>"
         "<meta name='viewport' content='width=device-width, initial-scale=1'>"
-        f"<title>{escape(summary.suite)}: ChipGym report</title><style>{STYLE}</style></head>"
-        f"<body>{''.join(sections)}</body></html>\n"
+        f"<title>{escape(title)}</title><style>{STYLE}</style></head>"
+        f"<body>{body}</body></html>\n"
     )
 
 
-def _section(title: str, content: str) -> str:
+def section(title: str, content: str) -> str:
+    """A section under a heading; nothing if there is nothing in it."""
     return f"<section><h2>{escape(title)}</h2>{content}</section>" if content else ""
 
 
@@ -132,11 +143,47 @@ def _curves(run: Run, summary: Summary) -> str:
             if abs(others[best] - 1.0) > 1e-3:
                 levels[best] = others[best]
         charts.append(f"<h3>{escape(label)}</h3>{learning_curve_chart(curves, levels)}")
+        if any(point.evaluations for series in curves.values() for point in series):
+            charts.append(learning_curve_chart(curves, levels, "evaluations"))
     if not charts:
         return ""
     return (
         "<p class='lead'>Score of the agent in training on some of the test instances, which only "
         "draw the curve. Band: 95 % interval over seeds.</p>" + "".join(charts)
+    )
+
+
+def ranks_section(ranks: RankSummary) -> str:
+    """Average ranks as a chart, with what Friedman's test says."""
+    figure = rank_figure(ranks)
+    if figure is None:
+        return ""
+    verdict = "differ" if ranks.p_value < ALPHA else "cannot be told apart"
+    return (
+        f"<p class='lead'>Methods are ranked on each of the {ranks.blocks} instances (score: mean "
+        f"over seeds). By Friedman's test they {verdict} (χ² = {ranks.statistic:.1f}, "
+        f"p = {ranks.p_value:.2g}). A bar at the left joins methods whose average ranks differ by "
+        f"less than Nemenyi's critical difference at 5 %, {ranks.critical_difference:.2f}. Light "
+        f"bars: 95 % bootstrap intervals.</p>{figure.html()}"
+    )
+
+
+def _regret(summary: Summary) -> str:
+    """How far each method is from the optimum, where that is known."""
+    if not summary.regret:
+        return ""
+    heads = "".join(f"<th>{escape(text)}</th>" for text in ("#", "agent", *summary.regret))
+    rows = []
+    for rank, agent in enumerate(summary.agents, 1):
+        cells = [str(rank), escape(agent.name)]
+        for entries in summary.regret.values():
+            value, low, high = (100 * getattr(entries[agent.name], k) for k in LIMITS)
+            cells.append("–" if math.isnan(value) else f"{value:.2f} [{low:.2f}, {high:.2f}]")
+        rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
+    return (
+        "<p class='lead'>Distance from the known optimum, in percent of it: mean over seeds and "
+        "instances with its 95 % interval.</p><div class='scroll'><table><thead><tr>"
+        f"{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
 
 

@@ -19,6 +19,9 @@ th, td { padding: .35rem .6rem; text-align: right; border-bottom: 1px solid var(
   white-space: nowrap; }
 th { color: var(--muted); font-weight: 600; white-space: normal; vertical-align: bottom;
   min-width: 3.2rem; } th:nth-child(2), td:nth-child(2) { text-align: left; }
+table.facts td { text-align: left; white-space: normal; vertical-align: top; }
+table.facts th { text-align: left; } tbody tr:hover { background: var(--shade); }
+table.matrix td { text-align: center; } table.matrix td:nth-child(2) { text-align: left; }
 tr.trained td:nth-child(2) { font-weight: 600; }
 svg { display: block; width: 100%; min-width: 40rem; height: auto; margin: .4rem 0; }
 svg text { fill: var(--ink); font: 12px system-ui, sans-serif; }

@@ -22,6 +22,7 @@ TUTORIALS = {
     "soc_scheduling_tutorial.py": "ETF",
     "dram_tuning_tutorial.py": "simulated-annealing",
     "logic_synthesis_tutorial.py": "resyn2",
+    "codesign_tutorial.py": "regularised-evolution",
 }
 
 

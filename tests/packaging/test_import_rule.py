@@ -11,7 +11,8 @@ import pytest
 FOLDERS = ("simulators", "envs", "agents", "experiments", "leaderboards")
 # Small tools without a model in them, for everybody.
 SHARED = tuple(
-    f"chipgym.simulators.core.{name}" for name in ("description", "errors", "files", "hashing")
+    f"chipgym.simulators.core.{name}"
+    for name in ("description", "errors", "files", "hashing", "plugins")
 )
 
 
@@ -66,6 +67,7 @@ RULES = {
             "matplotlib",
             "ray",
             "pyarrow",
+            "minari",
             "sklearn",
         ),
     ),

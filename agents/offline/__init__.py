@@ -1,0 +1,1 @@
+"""Offline learning: policies trained on recorded episodes, without an environment."""
