@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import json
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -73,6 +74,21 @@ def on_files(files: Any, config: Any) -> Any:
     for name, text in pages():
         files.append(File.generated(config, name, content=text))
     return files
+
+
+def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
+    """MkDocs hook: fill ``{{ zigzag }}`` with the stored comparison."""
+    return (
+        markdown.replace("{{ zigzag }}", zigzag_table()) if "{{ zigzag }}" in markdown else markdown
+    )
+
+
+def zigzag_table() -> str:
+    """Rank correlations of the accelerator model and ZigZag, from the shipped results."""
+    from chipgym.experiments.cli.validate_zigzag import COLUMNS, correlation_rows
+    from chipgym.simulators.accelerator.zigzag_validation import RESULTS
+
+    return table(COLUMNS, list(correlation_rows(json.loads(RESULTS.read_text(encoding="utf-8")))))
 
 
 def pages() -> Iterator[tuple[str, str]]:

@@ -26,6 +26,12 @@ DRAM_IDS = (
     "chipgym/DramCommand-v0",
 )
 
+CODESIGN_IDS = (
+    "chipgym/CoDesign-v0",
+    "chipgym/CoDesignOneShot-v0",
+    "chipgym/CoDesignRefine-v0",
+)
+
 
 def _simulate(options: SocOptions, scheduler: str = "ETF") -> None:
     platform = Platform.named("canonical-3pe")
@@ -80,10 +86,44 @@ def _step_environments() -> None:
         envs.close()
 
 
+def _simulate_accelerators() -> None:
+    """Costs of layers, complete designs under a limit, mappings and their bounds."""
+    from chipgym.simulators.accelerator.design import Chip
+    from chipgym.simulators.accelerator.exact import map_exactly
+    from chipgym.simulators.accelerator.mapping import list_schedule, mapping_problem
+    from chipgym.simulators.accelerator.networks import resnet9
+    from chipgym.simulators.accelerator.simulate import evaluate_rows
+    from chipgym.simulators.accelerator.simulate import simulate as simulate_chip
+
+    networks, chip = [resnet9(8, (16,), (1,))], Chip.of(("dla", 128, 8), ("shi", 128, 8))
+    simulate_chip(networks, chip, 1)
+    problem = mapping_problem(networks, chip)
+    list_schedule(problem, map_exactly(problem).unit)
+    evaluate_rows(problem.workload.layers[:1], chip.rows[:1])
+
+
+def _step_codesign_environments() -> None:
+    """Reset and step each environment, scalar and vector."""
+    import gymnasium as gym
+
+    for name in CODESIGN_IDS:
+        env = gym.make(name)
+        env.reset(seed=0)
+        env.action_space.seed(0)
+        env.step(env.action_space.sample())
+        env.close()
+        envs = gym.make_vec(name, num_envs=2, vectorization_mode="vector_entry_point")
+        envs.reset(seed=0)
+        envs.step(envs.action_space.sample())
+        envs.close()
+
+
 STEPS: dict[str, Callable[[], None]] = {
     "simulator, clean order": _simulate_clean_order,
     "simulator, tick orders": _simulate_tick_orders,
     "environments": _step_environments,
     "DRAM controller and environments": _step_dram_environments,
+    "accelerator cost model": _simulate_accelerators,
+    "co-design environments": _step_codesign_environments,
 }
 """What is run, by what it compiles."""

@@ -18,6 +18,8 @@ from chipgym.simulators.core.errors import MissingLibraryError
 __all__ = ["pareto_front", "render_ansi", "render_rgb"]
 
 BAR_COLUMNS = 48
+# Layers that take this share of the time have their names in the schedule.
+NAMED_SHARE = 0.03
 
 
 def _headline(space: DesignSpace, instance: Instance, outcome: Outcome | None) -> str:
@@ -89,22 +91,36 @@ def _draw_schedule(
     axes: Any, space: DesignSpace, outcome: Outcome, result: ChipResult, instance: Instance
 ) -> None:
     """Draw each layer as a bar in the row of its unit, in its network's colour."""
+    named: set[str] = set()
     for layer, name in enumerate(result.layers):
         start, finish = int(result.start_cycle[layer]), int(result.finish_cycle[layer])
-        network = int(name.partition("/")[0])
+        unit, (number, _, own) = int(result.unit[layer]), name.partition("/")
+        task = space.tasks[int(number)].name
         axes.barh(
-            int(result.unit[layer]),
+            unit,
             finish - start,
             left=start,
-            color=f"C{network}",
+            color=f"C{number}",
             edgecolor="white",
             linewidth=0.5,
+            label=None if task in named else task,
         )
+        named.add(task)
+        if finish - start > NAMED_SHARE * result.latency_cycles:
+            middle = (start + finish) / 2
+            axes.text(middle, unit, own, ha="center", va="center", rotation=90, fontsize=6)
+    axes.legend(fontsize=8, loc="lower right")
     names = _units(space, outcome)
     axes.set_yticks(range(len(names)), names, fontsize=8)
     axes.invert_yaxis()
-    axes.axvline(instance.spec.latency_cycles, color="black", linestyle="--", linewidth=1)
+    _draw_limit(axes, instance.spec.latency_cycles, result.latency_cycles)
     axes.set_xlabel("cycles (dashed: the limit)", fontsize=8)
+
+
+def _draw_limit(axes: Any, limit: float, largest: float) -> None:
+    """Draw a limit, and leave it out of sight where it is far beyond what is shown."""
+    axes.axvline(limit, color="black", linestyle="--", linewidth=1)
+    axes.set_xlim(0, 1.05 * max(largest, min(limit, 2 * largest)))
 
 
 def pareto_front(points: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
@@ -126,8 +142,9 @@ def _draw_pareto(axes: Any, instance: Instance, history: Sequence[Outcome]) -> N
         front = pareto_front(points)
         axes.scatter(*points.T, color="C0", s=12, label="trained")
         best = points[front][np.argsort(points[front][:, 0])]
-        axes.step(*best.T, where="post", color="C3", label="Pareto front")
-    axes.axvline(instance.spec.energy_nj, color="black", linestyle="--", linewidth=1)
+        axes.step(*best.T, where="post", color="C3", marker="o", markersize=4, label="Pareto front")
+    energies = [outcome.costs["energy_nj"] for outcome in history if outcome.costs]
+    _draw_limit(axes, instance.spec.energy_nj, max(energies, default=instance.spec.energy_nj))
     axes.set_ylim(0, 1.05)
     axes.set_xlabel("energy in nJ (dashed: the limit)", fontsize=8)
     axes.set_ylabel("1 - accuracy", fontsize=8)

@@ -27,6 +27,7 @@ EXTRA_PURPOSES = {
     "plots": "rendering and figures",
     "data": "data sets of runs",
     "zigzag": "the ZigZag cost model",
+    "onnx": "import of ONNX networks",
 }
 OLDEST_PYTHON = (3, 11)
 

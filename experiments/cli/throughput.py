@@ -21,6 +21,7 @@ FAMILIES: dict[str, Callable[[dict[str, Any]], Table]] = {
     "soc": throughput_tables.soc_table,
     "dram": throughput_tables.dram_table,
     "logic": throughput_tables.logic_table,
+    "codesign": throughput_tables.codesign_table,
 }
 """Families by name, each a module of `chipgym.experiments.throughput`, and how they are shown."""
 

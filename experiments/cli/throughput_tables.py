@@ -6,7 +6,28 @@ from typing import Any
 
 from rich.table import Table
 
-__all__ = ["dram_table", "logic_table", "soc_table"]
+__all__ = ["codesign_table", "dram_table", "logic_table", "soc_table"]
+
+
+def codesign_table(document: dict[str, Any]) -> Table:
+    """Show layers, complete designs, the cores and the environments."""
+    work = document["workload"]
+    what = f"{work['layers']} layers of two networks, {work['sub_accelerators']} sub-accelerators"
+    table = _rate_table(f"Throughput of codesign, {what}, one core")
+    rate, ratio = document["layers"]["evaluations_per_s"], document["layers"]["ratio_to_reference"]
+    _add_rate(table, "evaluate_layers", rate, "layers/s", f"{ratio:,.0f} x")
+    for name, row in document["designs"].items():
+        ratio = f"{row['ratio_to_reference']:,.0f} x"
+        _add_rate(table, f"simulate_chips, {name}", row["evaluations_per_s"], "designs/s", ratio)
+    joint = document["joint"]["evaluations_per_s"]
+    _add_rate(table, "simulate, other networks each time", joint, "designs/s")
+    for row in document["cores"]:
+        threads = "1 thread" if row["threads"] == 1 else f"{row['threads']} threads"
+        _add_rate(table, f"simulate_batch, {threads}", row["evaluations_per_s"], "designs/s")
+    for env_id, kinds in document["environment"].items():
+        for kind, rate in kinds.items():
+            _add_rate(table, f"{env_id}, {kind.replace('_', ' ')}", rate, "steps/s")
+    return table
 
 
 def dram_table(document: dict[str, Any]) -> Table:

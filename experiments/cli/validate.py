@@ -11,8 +11,9 @@ import typer
 from rich.table import Table
 
 from chipgym.experiments.cli.output import output_console, print_json, status_console
+from chipgym.experiments.cli.validate_zigzag import compare
 from chipgym.simulators.core.comparison import FileReport, ValidationReport
-from chipgym.simulators.core.errors import UnknownNameError
+from chipgym.simulators.core.errors import InvalidValueError, UnknownNameError
 
 __all__ = ["VALIDATORS", "validate"]
 
@@ -27,8 +28,19 @@ VALIDATORS = {
 
 def validate(
     family: Annotated[str, typer.Argument(help=f"Simulator family: {', '.join(VALIDATORS)}.")],
-    reference: Annotated[Path, typer.Option(help="Folder of reference results (CSV files).")],
+    reference: Annotated[
+        Path | None, typer.Option(help="Folder of reference results (CSV files).")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    zigzag: Annotated[
+        bool, typer.Option("--zigzag", help="Codesign: compare ranks with ZigZag instead.")
+    ] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="With --zigzag: a few cases, to see that it works.")
+    ] = False,
+    output: Annotated[
+        Path | None, typer.Option(help="With --zigzag: write the JSON to this file.")
+    ] = None,
 ) -> None:
     """Compare a simulator with reference results, file by file and column by column.
 
@@ -36,6 +48,13 @@ def validate(
     """
     if family not in VALIDATORS:
         raise UnknownNameError("family", family, VALIDATORS)
+    if zigzag:
+        if family != "codesign":
+            raise InvalidValueError("zigzag", family, "the family codesign")
+        compare(quick=quick, output=output, as_json=json)
+        return
+    if reference is None:
+        raise InvalidValueError("reference", None, "a folder of reference results")
     module, _, name = VALIDATORS[family].partition(":")
     function: Callable[[Path], ValidationReport] = getattr(importlib.import_module(module), name)
     with status_console().status(f"simulating the reference cases in {reference} ..."):

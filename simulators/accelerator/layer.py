@@ -28,6 +28,7 @@ __all__ = [
     "MatMul",
     "Pass",
     "Pool",
+    "Resize",
     "Shape",
     "TransposedConv",
 ]
@@ -326,6 +327,18 @@ class Pass(Layer):
         return self.shape
 
 
+class Resize(Layer):
+    """What only selects, moves or repeats elements: cropping, padding, slicing, enlarging."""
+
+    kind: Literal["resize"] = "resize"
+    shape: tuple[Count, Count, Count]
+
+    def output(self, *inputs: Shape) -> Shape:
+        """Return the given shape."""
+        _single(inputs)
+        return self.shape
+
+
 class Add(Layer):
     """Elementwise sum of equal shapes."""
 
@@ -359,7 +372,17 @@ class Concat(Layer):
 
 
 AnyLayer = Annotated[
-    Conv | Depthwise | TransposedConv | Linear | MatMul | Pool | GlobalPool | Pass | Add | Concat,
+    Conv
+    | Depthwise
+    | TransposedConv
+    | Linear
+    | MatMul
+    | Pool
+    | GlobalPool
+    | Pass
+    | Resize
+    | Add
+    | Concat,
     Field(discriminator="kind"),
 ]
 """Any layer, told apart by its `kind`."""

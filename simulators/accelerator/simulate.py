@@ -58,6 +58,13 @@ Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 
+def _frozen(rows: Ints) -> Ints:
+    """Return a read-only view: kernels are compiled for read-only tables and no others."""
+    view = rows.view()
+    view.flags.writeable = False
+    return view
+
+
 def _layer_rows(layers: Sequence[Loops] | Ints) -> Ints:
     """Return layers as an array, checked."""
     rows = np.ascontiguousarray(layers, dtype=np.int64).reshape(-1, LAYER_COLUMNS)
@@ -72,7 +79,7 @@ def _layer_rows(layers: Sequence[Loops] | Ints) -> Ints:
     if (sizes > MAX_SIZE).any():
         row = int(sizes.argmax())
         raise InvalidValueError(f"layers.{row}", rows[row].tolist(), SIZE_RULE)
-    return rows
+    return _frozen(rows)
 
 
 def _design_rows(designs: Sequence[SubAccelerator] | Ints) -> Ints:
@@ -92,7 +99,7 @@ def _design_rows(designs: Sequence[SubAccelerator] | Ints) -> Ints:
             raise InvalidValueError(
                 f"designs.{field}", int(values[wrong][0]), f">= {low} and <= {high}"
             )
-    return rows
+    return _frozen(rows)
 
 
 def _evaluate(
@@ -105,7 +112,7 @@ def _evaluate(
     energy = np.empty(size)
     run = cost_grid if len(shape) == 2 else cost_rows
     run(layers, designs, technology, options.quirks, counts, energy)
-    hardware = np.tile(designs, (shape[0], 1)) if len(shape) == 2 else designs
+    hardware = _frozen(np.tile(designs, (shape[0], 1))) if len(shape) == 2 else designs
     cycles = counts[:, C_CYCLES].copy()
     l1 = np.where(hardware[:, D_L1] > 0, hardware[:, D_L1], counts[:, C_L1])
     l2 = np.where(hardware[:, D_L2] > 0, hardware[:, D_L2], counts[:, C_L2])

@@ -30,7 +30,7 @@ RULES = {
     "simulators": Rule(
         internal=("simulators",),
         external=("numpy", "numba", "pydantic"),
-        lazy_external=("ortools",),
+        lazy_external=("ortools", "onnx", "torch", "zigzag"),
     ),
     "envs": Rule(
         internal=("envs", "simulators"),
@@ -167,6 +167,7 @@ def test_nothing_imports_the_folders_by_their_bare_names(repository: Path) -> No
         ("simulators", "import numpy.typing", False),
         ("simulators", "import torch", True),
         ("simulators", "from chipgym.envs import registration", True),
+        ("simulators", "def f():\n    import torch", False),
         ("simulators", "def f():\n    from ortools.sat.python import cp_model", False),
         ("agents", "from chipgym.simulators.core.errors import InvalidValueError", False),
         ("agents", "from chipgym.simulators.core import errors", False),

@@ -300,3 +300,18 @@ def test_the_schedule_is_drawn() -> None:
     text = env.render()
     for layer in env.best.result.layers:
         assert layer in text
+
+
+def test_schedule_and_front_are_drawn_as_a_picture() -> None:
+    pytest.importorskip("matplotlib")
+    env = _make(DESIGN, render_mode="rgb_array", spec=EASY)
+    env.reset(seed=0)
+    before = env.render()
+    _play(env)
+    after = env.render()
+    assert after.dtype == np.uint8
+    assert after.shape == before.shape == (480, 720, 3)
+    # The bars of both networks, and the Pareto front.
+    for colour in ((31, 119, 180), (255, 127, 14), (214, 39, 40)):
+        assert (after == colour).all(axis=2).sum() > 5
+        assert not (before == colour).all(axis=2).any()

@@ -5,10 +5,10 @@ import itertools
 
 import numpy as np
 import pytest
-import reference_accelerator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chipgym.simulators.accelerator import reference_mapping
 from chipgym.simulators.accelerator.design import Chip
 from chipgym.simulators.accelerator.exact import map_by_cp_sat, map_exactly
 from chipgym.simulators.accelerator.mapping import (
@@ -79,7 +79,7 @@ def test_list_schedule_is_that_of_the_plain_model(case, seed):
     rng = np.random.default_rng(seed)
     unit = [int(rng.choice(np.flatnonzero(row >= 0))) for row in problem.cycles]
     mapping = list_schedule(problem, unit)
-    start, finish = reference_accelerator.list_schedule(problem.cycles.tolist(), unit, successors)
+    start, finish = reference_mapping.list_schedule(problem.cycles.tolist(), unit, successors)
     assert mapping.start_cycle.tolist() == start
     assert mapping.finish_cycle.tolist() == finish
     check_mapping(problem, mapping)
@@ -90,7 +90,7 @@ def test_list_schedule_is_that_of_the_plain_model(case, seed):
 def test_the_heuristic_is_that_of_the_plain_model(case, limit):
     problem, successors = case
     mapping = map_by_ratio(problem, limit)
-    expected = reference_accelerator.map_layers(*lists(problem), successors, limit)
+    expected = reference_mapping.map_layers(*lists(problem), successors, limit)
     assert mapping.unit.tolist() == expected
     check_mapping(problem, mapping)
     least = bounds(problem)
