@@ -20,8 +20,8 @@ class CurveRecorder(BaseCallback):
     A record holds the ``steps`` and simulator ``evaluations`` so far, and of the episodes that
     ended since the last record their number ``episodes``, ``mean_return``, ``mean_length`` and the
     mean of each metric that the environment reported at their end, under its own name, over the
-    episodes that have it. Where no episode ended these are left out. ``evaluation/…`` holds what `evaluate` returned. Wall time is
-    not recorded, so the same seed gives the same curve.
+    episodes that have it. Where no episode ended these are left out. ``evaluation/…`` holds what
+    `evaluate` returned. Wall time is not recorded, so the same seed gives the same curve.
 
     Parameters
     ----------

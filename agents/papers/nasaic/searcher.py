@@ -31,16 +31,16 @@ class NasaicSearcher(SpaceSearcher[NasaicSettings]):
     """The controller of NASAIC (Yang et al., DAC 2020).
 
     One LSTM decides a design knob by knob: a segment for each network, then one for each
-    sub-accelerator. The optimiser selector switches between two kinds of steps. In a joint step all
-    is drawn; then come `hardware_steps` steps in which the networks stay and only the chip is drawn.
-    After them, the choices of the networks and of the episode's best chip are reinforced by the best
-    score, and all chips by their penalties alone (a score of 0 and above has none), each against a
-    moving average. Networks are trained by whoever gives the scores, and need not be where no chip
-    meets the specifications (early pruning), as in ``chipgym/CoDesignOneShot-v0``. An episode
-    therefore costs one training for each of its networks at most.
+    sub-accelerator. The optimiser selector switches between two kinds of steps. In a joint step
+    all is drawn; then come `hardware_steps` steps in which the networks stay and only the chip is
+    drawn. After them, the choices of the networks and of the episode's best chip are reinforced by
+    the best score, and all chips by their penalties alone (a score of 0 and above has none), each
+    against a moving average. Networks are trained by whoever gives the scores, and need not be
+    where no chip meets the specifications (early pruning), as in ``chipgym/CoDesignOneShot-v0``.
+    An episode therefore costs one training for each of its networks at most.
 
-    The space says what its knobs are by ``segments`` and ``options`` (`FeasibleMultiDiscrete`). In a
-    space that does not, all knobs are one segment, and each episode is one design.
+    The space says what its knobs are by ``segments`` and ``options`` (`FeasibleMultiDiscrete`). In
+    a space that does not, all knobs are one segment, and each episode is one design.
 
     Two things are ours. Chips and designs have a moving average each, because only the second kind
     of rewards holds an accuracy. And advantages are divided by a moving deviation, with a little

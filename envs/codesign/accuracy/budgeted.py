@@ -17,8 +17,8 @@ __all__ = ["BudgetedProvider"]
 class BudgetedProvider:
     """Counts the networks whose accuracies were asked for, and refuses more than a budget.
 
-    Looking an accuracy up in a table counts as the training that it stands for. A network that comes
-    again, for a task of the same data set, is answered from memory and costs nothing.
+    Looking an accuracy up in a table counts as the training that it stands for. A network that
+    comes again, for a task of the same data set, is answered from memory and costs nothing.
 
     Parameters
     ----------

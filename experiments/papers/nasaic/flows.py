@@ -181,8 +181,11 @@ _ALL = (
     Flow(NAS_FIRST, "NAS -> ASIC", nas_then_asic),
     Flow(ASIC_FIRST, "ASIC -> HW-NAS", asic_then_nas),
     Flow("maskable-ppo", "MaskablePPO", _ppo),
-    Flow("nasaic-joint", "NASAIC, joint steps only", partial(whole_designs, name=NASAIC,
-                                                             hardware_steps=0)),
+    Flow(
+        "nasaic-joint",
+        "NASAIC, joint steps only",
+        partial(whole_designs, name=NASAIC, hardware_steps=0),
+    ),
     Flow(NASAIC, "NASAIC", partial(whole_designs, name=NASAIC)),
 )
 

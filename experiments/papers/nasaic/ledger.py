@@ -10,7 +10,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from chipgym.envs.codesign.accuracy import BudgetedProvider, Task
+from chipgym.envs.codesign.accuracy import Accuracy, BudgetedProvider, Task
 from chipgym.envs.codesign.design_space import Design
 from chipgym.envs.codesign.evaluation import Outcome, train
 from chipgym.envs.codesign.problem import CoDesignProblem
@@ -170,20 +170,23 @@ class Ledger:
         """Return the network of a task's tokens."""
         return self.problem.architectures[task].architecture(tuple(int(c) for c in choices))
 
+    def _known(self, design: Design) -> list[Accuracy | None]:
+        """Accuracy of each network of a design, where it was paid for."""
+        networks = self._base.designs.networks_of(design)
+        return [self.provider.known(t, n) for t, n in zip(self.tasks, networks, strict=True)]
+
+    def accuracies(self, design: Design) -> list[float | None]:
+        """Return the accuracy of each network of a design; None where it was not trained."""
+        return [None if found is None else found.value for found in self._known(design)]
+
     def weighted_accuracy(self, design: Design) -> float:
         """Return the accuracy of a design whose networks were all trained; nan for another."""
-        found = [
-            self.provider.known(task, network)
-            for task, network in zip(self.tasks, self._base.designs.networks_of(design), strict=True)
-        ]
-        values = [math.nan if accuracy is None else accuracy.value for accuracy in found]
+        values = [math.nan if value is None else value for value in self.accuracies(design)]
         return float(sum(task.weight * v for task, v in zip(self.tasks, values, strict=True)))
 
     def measured(self, design: Design) -> bool:
         """Whether the accuracies of all networks of a design were measured, not predicted."""
-        networks = self._base.designs.networks_of(design)
-        found = [self.provider.known(t, n) for t, n in zip(self.tasks, networks, strict=True)]
-        return all(accuracy is not None and accuracy.measured for accuracy in found)
+        return all(found is not None and found.measured for found in self._known(design))
 
     def relative_costs(self, trial: Trial) -> tuple[float, ...]:
         """Costs over their limits."""
