@@ -59,8 +59,8 @@ class CoDesignEnv(CoDesignBase):
     area. A penalty is 0 within the limit and rises linearly to 1 at a bound, beyond which it stays.
     A design that does not meet all limits is not trained and has the penalties alone. The form, the
     weight of ten and the pruning are NASAIC's; that penalties stay at 1 is ours, and so are the
-    limits and bounds, except in the ``-paper`` scenarios. `info["reward_terms"]` has the terms. With
-    `shaping` each step adds the change of a potential, minus ten times the penalties of
+    limits and bounds, except in the ``-paper`` scenarios. `info["reward_terms"]` has the terms.
+    With `shaping` each step adds the change of a potential, minus ten times the penalties of
     ``partial_cost``, which sums up to a constant.
 
     ## Starting State
