@@ -52,7 +52,7 @@ class NasaicSearcher(SpaceSearcher[NasaicSettings]):
     GRID: ClassVar[dict[str, tuple[Any, ...]]] = {
         "hardware_steps": (0, 5, 10, 20),
         "learning_rate": (0.003, 0.01, 0.03),
-        "entropy": (0.0, 0.02, 0.1),
+        "entropy": (0.02, 0.1, 0.3),
     }
 
     def _prepare(self) -> None:

@@ -39,12 +39,12 @@ class NasaicSettings:
     """
 
     hardware_steps: int = 10
-    hidden: int = 64
+    hidden: int = 32
     learning_rate: float = 0.01
     halve_every: int = 0
     discount: float = 0.99
-    baseline: float = 0.9
-    entropy: float = 0.02
+    baseline: float = 0.8
+    entropy: float = 0.1
     normalise: bool = True
     bins: int = 16
 

@@ -23,7 +23,6 @@ from chipgym.envs.codesign.hardware import FLOWS, HardwareSpace
 from chipgym.envs.codesign.reward import COSTS
 from chipgym.envs.codesign.spaces import ArchitectureSpace, Choices
 from chipgym.experiments.papers.nasaic.ledger import ENV_ID
-from chipgym.simulators.accelerator.design import Chip
 from chipgym.simulators.accelerator.options import AcceleratorOptions
 from chipgym.simulators.accelerator.simulate import evaluate_layers
 from chipgym.simulators.accelerator.workload import lower_workload
@@ -109,8 +108,7 @@ def _bounds(
     """Return least energy and time of networks on chips, [A, C] each, and least areas, [C]."""
     units = sorted({unit for chip in chips for unit in chip if hardware.pes[unit[1]]})
     number = {unit: place for place, unit in enumerate(units)}
-    triples = [(FLOWS[f], hardware.pes[p], hardware.bandwidth[b]) for f, p, b in units]
-    rows = Chip.of(*triples).sub_accelerators
+    rows = tuple(hardware.part(*unit) for unit in units)
     members = [[number[unit] for unit in chip if unit in number] for chip in chips]
     energy = np.zeros((len(choices), len(chips)))
     cycles = np.zeros_like(energy)

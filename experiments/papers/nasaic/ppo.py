@@ -18,7 +18,7 @@ __all__ = ["masked_ppo"]
 
 ENV_ID = "chipgym/CoDesign-v0"
 ALGORITHM = "maskable_ppo"
-TRIES_PER_EVALUATION = 3
+TRIES_PER_EVALUATION = 2
 """Designs that it may make for each evaluation; a known one costs nothing."""
 
 
