@@ -65,7 +65,8 @@ def test_stepping_gives_the_policy_that_is_trained() -> None:
     for place, count in enumerate(COUNTS):
         legal[0, place, :count] = True
     legal[0, 5, 2:] = False
-    logs, entropy = controller(choices, legal)
+    with torch.no_grad():
+        logs, entropy = controller(choices, legal)
     state = controller.start
     for place in range(6):
         chances, state = controller.step(place, int(choices[0, place - 1]), legal[0, place], state)

