@@ -208,6 +208,9 @@ def paper_page(name: str, folder: Path) -> str:
         return f"![{caption}]({name}-{stem}.svg)\n\n*{caption}.*" + made
 
     text = (folder / "page.md").read_text(encoding="utf-8")
+    if not (folder / "results").is_dir():
+        note = f"*No results are stored yet; `chipgym reproduce {name}` makes them.*"
+        text = re.sub(r"(?:{{ (?:table|figure) [^}]*}}\s*)+", note + "\n\n", text)
     return re.sub(r"{{ (table|figure) ([\w-]+)(?:: ([^}]*))? }}", fill, text)
 
 

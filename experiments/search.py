@@ -194,6 +194,10 @@ class _Evaluator:
         metrics = {str(name): _finite(value) for name, value in info["metrics"].items()}
         key = str(info.get("design_key") or "")
         cost = int(info.get("evaluations", 1))
+        failure = str(info.get("training_failure") or "")
+        if failure:
+            # Its costs are known and were simulated, but it has no score.
+            return self._step(number, design, None, metrics, cost, error=failure)
         value = self._oriented(metrics) if self.kind == "metric" else _finite(reward)
         vector = _vector(info) if self.kind == "vector" else None
         return self._step(number, design, value, metrics, cost, key=key, vector=vector)

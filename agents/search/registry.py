@@ -9,6 +9,7 @@ from gymnasium import spaces
 
 from chipgym.agents.core.hyperparameters import FOLDER, Hyperparameters, load_hyperparameters
 from chipgym.agents.core.searcher import Searcher
+from chipgym.agents.papers.nasaic.searcher import NasaicSearcher
 from chipgym.agents.search.ant_colony import AntColony
 from chipgym.agents.search.bayesian import BayesianOptimisation
 from chipgym.agents.search.cma_es import CmaEs
@@ -45,6 +46,7 @@ _SEARCHERS: dict[str, Callable[..., Searcher[Any]]] = {
     "tpe": TreeParzenEstimator,
     "cma-es": CmaEs,
     "nsga2": Nsga2,
+    "nasaic": NasaicSearcher,
     "enumeration": Enumeration,
 }
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from chipgym.envs.codesign.accuracy.data_sets import data_set_named
 from chipgym.envs.codesign.accuracy.provider import Task
-from chipgym.envs.codesign.hardware import HardwareSpace
+from chipgym.envs.codesign.hardware import TOKENS_PER_UNIT, HardwareSpace
 from chipgym.envs.codesign.spaces import (
     Architecture,
     ArchitectureSpace,
@@ -199,7 +199,19 @@ class DesignSpace:
         """Return the space of designs; plain samples keep to the budgets."""
         space: FeasibleMultiDiscrete = FeasibleMultiDiscrete(list(self.num_options))
         space.feasible = self._feasible
+        space.options = self.options
+        networks = [("network", length) for length in self.lengths[:-1]]
+        units = [("hardware", TOKENS_PER_UNIT)] * self.hardware.units
+        space.segments = (*networks, *units)
         return space
+
+    def options(self, prefix: Sequence[int]) -> tuple[bool, ...]:
+        """Return which options the token after the first ones has."""
+        parts = tuple(
+            tuple(prefix[start : start + length])
+            for start, length in zip(self.starts, self.lengths, strict=True)
+        )
+        return self.legal(parts, self.segment_of(parts))
 
     def _feasible(self, design: npt.NDArray[Any]) -> bool:
         return not self.reason(tuple(int(number) for number in design))

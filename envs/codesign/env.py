@@ -56,10 +56,12 @@ class CoDesignEnv(CoDesignBase):
 
     ## Rewards
     At the end, the weighted accuracy (0 to 1) minus ten times the penalties of latency, energy and
-    area. A penalty is 0 within the limit and rises linearly to 1 at a bound, beyond which it stays;
-    NASAIC does not clip. A design that does not meet all limits is not trained and has the
-    penalties alone. `info["reward_terms"]` has the terms. With `shaping` each step adds the change
-    of a potential, minus ten times the penalties of ``partial_cost``, which sums up to a constant.
+    area. A penalty is 0 within the limit and rises linearly to 1 at a bound, beyond which it stays.
+    A design that does not meet all limits is not trained and has the penalties alone. The form, the
+    weight of ten and the pruning are NASAIC's; that penalties stay at 1 is ours, and so are the
+    limits and bounds, except in the ``-paper`` scenarios. `info["reward_terms"]` has the terms.
+    With `shaping` each step adds the change of a potential, minus ten times the penalties of
+    ``partial_cost``, which sums up to a constant.
 
     ## Starting State
     Nothing is decided. The limits are the scenario's, or drawn (``digits-tiny-drawn``) as what a
@@ -70,8 +72,8 @@ class CoDesignEnv(CoDesignBase):
     `info["metrics"]` then holds the metrics, `info["design"]` the options by token,
     `info["accuracy"]` every accuracy with data set, recipe, seeds and whether it was measured.
     `info["evaluations"]` counts designs that were costed, `info["trainings"]` networks whose
-    accuracy was asked for. A training that fails is told by `info["training_failure"]`; its design
-    has no accuracy.
+    accuracy was asked for. A training that fails, or that a budget does not allow, is told by
+    `info["training_failure"]`; its design has no accuracy.
 
     ## Arguments
     * `scenario`: name of a preset (`chipgym info chipgym/CoDesign-v0` lists them) or a `Scenario`.
@@ -80,7 +82,8 @@ class CoDesignEnv(CoDesignBase):
     * `accuracy`: where accuracies come from: ``"measured-table"``, ``"train"``, ``"nas-bench"``, or
       an `AccuracyProvider`; the scenario's own by default.
     * `accuracy_options`: arguments of that provider, such as ``{"data": folder}`` for ``train`` and
-      ``{"path": file}`` for ``nas-bench``.
+      ``{"path": file}`` for ``nas-bench``. ``{"budget": 200}`` is the most networks that are
+      trained, or looked up, as long as the environment lives; one that comes again is free.
     * `prune`: False trains designs that do not meet the limits, too.
     * `hardware_steps`: further chips that are tried for the same networks, as in NASAIC's episodes.
       The chip of the least penalty counts, and is trained if it meets the limits.

@@ -1,4 +1,15 @@
-"""Specifications, penalties and the reward of NASAIC (Yang et al., DAC 2020)."""
+"""Specifications, penalties and the reward, after NASAIC (Yang et al., DAC 2020).
+
+NASAIC's reward is ``R = sum_i alpha_i * accuracy_i - rho * P`` with rho = 10 and, for each of
+latency, energy and area, a term ``max((result - limit) / (bound - limit), 0)`` in P; the bounds are
+found by trying chips for the most accurate networks. Where no chip of an episode meets all limits
+the networks are not trained and ``R = -rho * P``. (Recalled, not checked against the paper's body.)
+
+Ours are: terms are clipped at 1, so that the penalty is bounded by 3 and the reward by -30; a
+design that cannot be built has the largest penalties; the weights alpha add up to 1; a design whose
+training fails has no accuracy, and says so. Limits and bounds of the shipped scenarios are derived
+from random designs (`chipgym.envs.codesign.specs`), those named ``-paper`` apart.
+"""
 
 from __future__ import annotations
 

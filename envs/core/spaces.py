@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -68,9 +68,17 @@ class FeasibleMultiDiscrete(spaces.MultiDiscrete):
     ----------
     feasible : callable or None
         Whether a design, int array of shape (knobs,), is feasible; None: all are.
+    options : callable or None
+        Given the choices of the first knobs, which options the next knob has if the design is to
+        be feasible, a sequence of bool; None: all. For searchers that decide knob by knob.
+    segments : tuple of (str, int)
+        Consecutive knobs that belong together: the kind of part that they describe, and how many
+        they are. Empty: nothing is known.
     """
 
     feasible: Callable[[npt.NDArray[Any]], bool] | None = None
+    options: Callable[[Sequence[int]], Sequence[bool]] | None = None
+    segments: tuple[tuple[str, int], ...] = ()
 
     def sample(self, mask: Any = None, probability: Any = None) -> npt.NDArray[Any]:
         """Draw a design; with `mask` or `probability` exactly as `MultiDiscrete` does."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from chipgym.envs.codesign.accuracy.budgeted import BudgetedProvider
 from chipgym.envs.codesign.accuracy.nasbench import NasBenchProvider
 from chipgym.envs.codesign.accuracy.provider import AccuracyProvider
 from chipgym.envs.codesign.accuracy.table import TableProvider
@@ -29,7 +30,8 @@ def make_provider(
     ----------
     accuracy : str or AccuracyProvider
     options : mapping, optional
-        Arguments of the named provider.
+        Arguments of the named provider. All take ``budget``, the most networks that may be trained
+        (`BudgetedProvider`); ``train`` counts every training that is run, a seed each.
 
     Raises
     ------
@@ -40,8 +42,11 @@ def make_provider(
         return accuracy
     if accuracy not in PROVIDERS:
         raise UnknownNameError("accuracy", accuracy, PROVIDERS, "co-design")
+    arguments = dict(options or {})
+    budget = None if accuracy == TrainProvider.name else arguments.pop("budget", None)
     try:
-        return PROVIDERS[accuracy](**(options or {}))
+        provider = PROVIDERS[accuracy](**arguments)
+        return provider if budget is None else BudgetedProvider(provider, budget)
     except TypeError as error:
         raise InvalidValueError(
             "accuracy_options", dict(options or {}), f"arguments of {accuracy} ({error})"

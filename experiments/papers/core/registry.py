@@ -79,6 +79,11 @@ STUDIES = {
         "chipgym.experiments.papers.marl_dram.study",
         "One agent a knob against one agent for all knobs and against search",
     ),
+    "nasaic": Study(
+        "chipgym.experiments.papers.nasaic.study",
+        "Networks and accelerators together or one after the other, at equal budgets",
+        "search",
+    ),
 }
 """Studies by the name that `chipgym reproduce` takes."""
 

@@ -28,6 +28,7 @@ QUICK: dict[str, dict[str, Any]] = {
     "simulated-annealing": {"reheat": 5},
     "random-walk": {"restart": 7},
     "random-search": {"replacement": False},
+    "nasaic": {"hidden": 8, "hardware_steps": 2},
 }
 """Settings under which the algorithms pass through all their phases in a dozen evaluations."""
 
