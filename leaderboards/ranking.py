@@ -5,7 +5,6 @@ Reads result records only: what `chipgym.leaderboards.verify` recomputed, never 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +12,12 @@ from typing import Any
 
 from chipgym.leaderboards.schema import (
     RECORDS_FILE,
+    SUBMISSION_FILE,
     VERIFIED_FILE,
     Submission,
     TaskResult,
     Verification,
+    file_hash,
     load_submission,
 )
 from chipgym.simulators.core.errors import FileFormatError
@@ -86,20 +87,16 @@ def submission_folders(root: str | Path) -> list[Path]:
 
 
 def load_entries(root: str | Path) -> list[Entry]:
-    """Read the submissions below a folder that carry a passed verification of their records."""
+    """Read the submissions below a folder that carry a passed verification of just these files."""
     entries = []
     for folder in submission_folders(root):
         if (folder / VERIFIED_FILE).is_file():
             verification = Verification.load(folder / VERIFIED_FILE)
-            if verification.passed and verification.records_sha256 == _records_hash(folder):
+            hashes = verification.records_sha256, verification.submission_sha256
+            now = file_hash(folder / RECORDS_FILE), file_hash(folder / SUBMISSION_FILE)
+            if verification.passed and hashes == now:
                 entries.append(Entry(folder.name, load_submission(folder), verification))
     return entries
-
-
-def _records_hash(folder: Path) -> str:
-    """SHA-256 of the records that are there now."""
-    path = folder / RECORDS_FILE
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
 
 
 def rank(entries: Sequence[Entry]) -> dict[str, list[Entry]]:

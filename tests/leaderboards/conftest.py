@@ -56,16 +56,33 @@ def fake_run(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return run_suite(plan_suite(Suite.parse(SUITE), folder), make_executor("serial", 1))
 
 
-@pytest.fixture
-def submission(tmp_path: Path, fake_run: Any, suite_file: str) -> Callable[[str], Path]:
-    """Submit an agent of the run; returns the folder."""
+@pytest.fixture(scope="session")
+def submitted_once(
+    tmp_path_factory: pytest.TempPathFactory, fake_run: Any, suite_file: str
+) -> Callable[[str], Path]:
+    """Submit an agent of the run, each once; returns the folder, which is not to be changed."""
     from chipgym.experiments.submission import submit
+
+    root = tmp_path_factory.mktemp("submitted-once")
+
+    def make(agent: str) -> Path:
+        out = root / agent
+        if not out.exists():
+            options: dict[str, Any] = {"suite": suite_file, "imports": ["fake_scheduling"]}
+            outcome = submit(fake_run, agent, out, authors=["A. Tester"], **options)
+            assert outcome.passed, outcome.reasons
+        return out
+
+    return make
+
+
+@pytest.fixture
+def submission(tmp_path: Path, submitted_once: Callable[[str], Path]) -> Callable[[str], Path]:
+    """Return a copy of an agent's submission."""
 
     def make(agent: str) -> Path:
         out = tmp_path / "submissions" / agent
-        options: dict[str, Any] = {"suite": suite_file, "imports": ["fake_scheduling"]}
-        outcome = submit(fake_run, agent, out, authors=["A. Tester"], **options)
-        assert outcome.passed, outcome.reasons
+        shutil.copytree(submitted_once(agent), out)
         return out
 
     return make
