@@ -155,6 +155,8 @@ def replay(
             raise RejectionError(f"the episode ended after {step} of {len(record.actions)} actions")
         try:
             _, reward, terminated, truncated, info = env.step(_action(env, action))
+        except MemoryError:
+            raise
         except Exception as error:
             raise RejectionError(f"action {step} = {action!r} is refused: {error}") from error
         total += float(reward)

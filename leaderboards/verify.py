@@ -98,13 +98,15 @@ def verify_submission(
     if not reasons:
         outcome = _statistics(submission, tasks, suite_tasks)
         reasons += _false_claims(submission, tasks, outcome["iqm"])
+    if reasons:
+        tasks, outcome = [], {}
     return Verification(
         passed=not reasons,
         reasons=tuple(map(_shortened, reasons[:MAX_REASONS])),
         records=len(records),
         package_version=version,
         suite_tasks=suite_tasks,
-        tasks=tuple(tasks) if not reasons else (),
+        tasks=tuple(tasks),
         **hashes,
         **outcome,
     )
