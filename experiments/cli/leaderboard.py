@@ -185,18 +185,29 @@ def serve(
 
 @app.command()
 def references(
-    suite: Annotated[str, typer.Argument(help="Suite whose tasks get references.")] = "quick",
+    suite: Annotated[
+        str | None, typer.Argument(help="Suite whose tasks get references; or give --env.")
+    ] = None,
+    env: Annotated[str | None, typer.Option(help="Environment id of a single task.")] = None,
+    scenario: Annotated[str | None, typer.Option(help="Its scenario.")] = None,
     instances: Annotated[int | None, typer.Option(min=1, help="The first n instances.")] = None,
     as_json: Json = False,
 ) -> None:
     """Make the stored references (random, and the reference method) of a suite's tasks again."""
-    from chipgym.experiments.environments import probe
+    from chipgym.experiments.environments import probe, with_instances
     from chipgym.experiments.references import measure_references, reference_path
-    from chipgym.experiments.suite import load_suite
+    from chipgym.experiments.suite import TaskSpec, load_suite
 
+    if (suite is None) == (env is None):
+        raise InvalidValueError("suite", suite, "exactly one of a suite and --env")
+    if env is not None:
+        document = {"env": env, "scenario": scenario, "instances": 1}
+        tasks = (with_instances(TaskSpec.parse(document), instances, usual=8),)
+    else:
+        tasks = load_suite(str(suite)).tasks
     command = shlex.join(["chipgym", *sys.argv[1:]])
     written = {}
-    for given in load_suite(suite).tasks:
+    for given in tasks:
         task = given if instances is None else given.model_copy(update={"instances": instances})
         with remark(f"references of {task.label}", quiet=as_json):
             made = measure_references(task, probe(task), command)
