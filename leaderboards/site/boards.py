@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from chipgym.leaderboards.ranking import BestKnown, Entry, rank_family, rank_task
 from chipgym.leaderboards.schema import TaskResult, family_of
@@ -15,6 +15,7 @@ from chipgym.leaderboards.site.html import (
     link,
     number,
     page,
+    plural,
     readable,
     score_text,
     slug,
@@ -94,8 +95,13 @@ def _board_card(name: str, group: Sequence[Entry]) -> str:
     return (
         f'<article class="card"><h3>{link(board_path(name), name)}</h3>'
         f"<p>{''.join(badge(family) for family in families)}</p>"
-        f'<p class="note">{len(tasks)} tasks · {len(group)} submissions</p>{listed}</article>'
+        f'<p class="note">{_counted(group, tasks)}</p>{listed}</article>'
     )
+
+
+def _counted(group: Sequence[Entry], tasks: Mapping[str, str]) -> str:
+    """How much there is."""
+    return f"{plural(len(group), 'submission')} on {plural(len(tasks), 'task')}"
 
 
 def board_page(name: str, group: Sequence[Entry]) -> str:
@@ -121,7 +127,7 @@ def board_page(name: str, group: Sequence[Entry]) -> str:
     return page(
         name,
         f'<p class="crumbs">{link("../index.html", "Boards")}</p><h1>{escape(name)}</h1>'
-        f'<p class="lead">{len(group)} submissions on {len(tasks)} tasks. The score is 0 for the '
+        f'<p class="lead">{_counted(group, tasks)}. The score is 0 for the '
         "random policy and 1 for the reference method; interquartile mean over seeds and "
         "instances.</p>"
         f"{_toolbar()}{''.join(sections)}{ATTESTED}",
@@ -261,7 +267,7 @@ def task_page(suite: str, label: str, group: Sequence[Entry], best: Sequence[Bes
             f"<code>{escape(task.env)}</code>",
             f"scenario {escape(task.scenario or 'default')}",
             *([f"objective {escape(task.objective)}"] if task.objective else []),
-            f"{len({r.instance for r in task.results})} test instances",
+            plural(len({r.instance for r in task.results}), "test instance"),
             f"simulator {escape(task.simulator_version)}",
         ]
     )

@@ -16,6 +16,7 @@ __all__ = [
     "link",
     "number",
     "page",
+    "plural",
     "readable",
     "score_text",
     "slug",
@@ -89,6 +90,11 @@ def number(value: float | None) -> str:
 def score_text(value: float | None) -> str:
     """A score with three decimals."""
     return "–" if value is None else f"{value:.3f}".replace("-", "−")
+
+
+def plural(count: int, noun: str) -> str:
+    """A number of things: ``1 task``, ``2 tasks``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def link(target: str, text: str) -> str:

@@ -16,6 +16,7 @@ from chipgym.leaderboards.site.html import (
     link,
     number,
     page,
+    plural,
     readable,
     score_text,
     slug,
@@ -107,19 +108,20 @@ def _tasks(entry: Entry) -> str:
 def _record(entry: Entry) -> str:
     """What was checked, as a list, and the fingerprints of what it was checked on."""
     found = entry.verification
+    episodes = plural(found.records, "episode")
     again = [task for task in found.tasks if task.recorded_version]
     checked = [task.label for task in found.tasks if task.feasibility == "checked"]
     unchecked = [task.label for task in found.tasks if task.feasibility != "checked"]
     if again:
         names = ", ".join(f"{t.label} (recorded with {t.recorded_version})" for t in again)
         replayed = (
-            f"{found.records:,} episodes replayed in a fresh process; a newer simulator made the "
-            f"results of {names}."
+            f"{episodes} replayed in a fresh process; a newer simulator made the results of "
+            f"{names}."
         )
     else:
         replayed = (
-            f"{found.records:,} episodes replayed in a fresh process: decisions, counts and times "
-            "equal, energies and returns within 1e-9."
+            f"{episodes} replayed in a fresh process: decisions, counts and times equal, energies "
+            "and returns within 1e-9."
         )
     lines = [replayed]
     if checked:
@@ -169,7 +171,7 @@ def _instances(task: TaskResult) -> str:
     rest = f'<p class="note">{more:,} more are in the records.</p>' if more else ""
     inner = table(f"instances-{slug(task.label)}", f"Results on {task.label}", columns, rows)
     return (
-        f"<details><summary>{escape(task.label)}: {len(task.results):,} episodes</summary>"
+        f"<details><summary>{escape(task.label)}: {plural(len(task.results), 'episode')}</summary>"
         f"{inner}{rest}</details>"
     )
 
