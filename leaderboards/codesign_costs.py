@@ -35,7 +35,7 @@ class _Tile(NamedTuple):
     """Equal tiles of a dimension; the first of all stands alone."""
 
     size: int
-    count: int
+    times: int
     first: bool
 
 
@@ -147,7 +147,7 @@ def _weights_stay(loops: Loops, dataflow: str, pes: int, bandwidth: int) -> _Nes
             nest.l2_bytes = 2 * (entering + weights + fold.size)
             held = entering
         for tile in _tiles(1 if depthwise else channels, lanes):
-            times = fold.count * tile.count
+            times = fold.times * tile.times
             nest.cycles += clock.steps(times * height * (width - 1), moving, fold.size)
             nest.cycles += clock.steps(times * (height - 1), entering, fold.size)
             if not tile.first:
@@ -198,10 +198,10 @@ def _outputs_or_rows_stay(loops: Loops, dataflow: str, pes: int, bandwidth: int)
     later = _up(width, span) - 1
     for out in _tiles(filters, out_tile):
         for into in _tiles(channels, in_tile):
-            times = out.count * into.count
+            times = out.times * into.times
             nest.weight_reads += times * out.size * into.size * window
             for fold in _tiles(height, clusters):
-                count, lanes = times * fold.count, fold.size * in_tile * rows
+                count, lanes = times * fold.times, fold.size * in_tile * rows
                 store = fold.size * span * out_tile
                 nest.cycles += clock.steps(count * later, lanes * step_columns, store)
                 if not fold.first:

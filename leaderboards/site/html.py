@@ -71,7 +71,7 @@ def slug(text: str) -> str:
 def readable(metric: str) -> str:
     """A metric's name as people write it: ``mean_latency_us`` is ``mean latency (µs)``."""
     words = metric.split("_")
-    units = []
+    units: list[str] = []
     while len(words) > 1 and words[-1] in UNITS:
         units.insert(0, UNITS[words.pop()])
     return " ".join(words) + (f" ({'·'.join(units)})" if units else "")
