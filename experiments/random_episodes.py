@@ -67,7 +67,8 @@ class RandomEpisodes:
         Episodes with the same actions count once, and so do episodes of one step with the same
         ``info["design_key"]``. Episodes
         whose ``info["metrics"]`` hold ``feasible`` 0, or no value of the primary metric, are passed
-        over, and drawing goes on until one is not.
+        over, and drawing goes on until one is not. Where the environment declares a
+        ``penalised_metric``, which is lower for what is not feasible, ``feasible`` is not asked.
 
         Raises
         ------
@@ -78,6 +79,7 @@ class RandomEpisodes:
         env.action_space.seed(int(rng.integers(2**31)))
         base: Any = env.unwrapped
         metric, lower = str(base.primary_metric), bool(getattr(base, "lower_is_better", True))
+        penalised = bool(getattr(base, "penalised_metric", False))
         best, seen, self.evaluations = -math.inf, set(), 0
         for _ in range(self.budget * EPISODES_PER_EVALUATION):
             actions, info = _play(env, instance, rng)
@@ -87,7 +89,8 @@ class RandomEpisodes:
                 seen.add(key)
                 self.evaluations += int(info.get("evaluations", 1))
             value = float(info["metrics"].get(metric, math.nan))
-            usable = math.isfinite(value) and bool(info["metrics"].get("feasible", True))
+            feasible = penalised or bool(info["metrics"].get("feasible", True))
+            usable = math.isfinite(value) and feasible
             worth = -value if lower else value
             if usable and worth > best:
                 best, self._actions = worth, actions

@@ -12,11 +12,14 @@ from typing import Literal
 
 import chipgym
 from chipgym.agents.multi_agent.arguments import ALGORITHMS as MULTI_AGENT
+from chipgym.experiments.curves import learning_curves
 from chipgym.experiments.environments import probe
 from chipgym.experiments.runner import Run
 from chipgym.experiments.suite import AgentSpec
 from chipgym.experiments.summary import summarise
 from chipgym.experiments.work import record_line
+from chipgym.leaderboards.fresh_process import Limits, verify_in_fresh_process
+from chipgym.leaderboards.policy_files import POLICY_FILES, check_policy
 from chipgym.leaderboards.schema import (
     RECORDS_FILE,
     SUBMISSION_FILE,
@@ -24,8 +27,7 @@ from chipgym.leaderboards.schema import (
     Submission,
     Verification,
 )
-from chipgym.leaderboards.verify import verify_in_fresh_process
-from chipgym.simulators.core.errors import FileFormatError, UnknownNameError
+from chipgym.simulators.core.errors import FileFormatError, InvalidValueError, UnknownNameError
 from chipgym.simulators.core.files import write_bytes
 
 __all__ = ["submit"]
@@ -39,8 +41,10 @@ def submit(
     name: str | None = None,
     authors: Sequence[str] = (),
     description: str = "",
+    policy: Path | None = None,
     suite: str | None = None,
     imports: Sequence[str] = (),
+    limits: Limits | None = None,
 ) -> Verification:
     """Pack one agent's records, verify them in a fresh process, and keep them only if that passes.
 
@@ -54,14 +58,17 @@ def submit(
         Folder of the submission; it must not exist.
     name, authors, description : str, sequence of str, str
         For the ranking; the name is by default the agent's.
-    suite, imports : str, sequence of str
-        As `chipgym.leaderboards.verify.verify_in_fresh_process` takes them.
+    policy : path, optional
+        The trained policy as ONNX or safetensors, to be offered beside the records.
+    suite, imports, limits : str, sequence of str, Limits
+        As `chipgym.leaderboards.fresh_process.verify_in_fresh_process` takes them.
     """
     spec = next((entry for entry in run.suite.agents if entry.name == agent), None)
     if spec is None:
         raise UnknownNameError("agent", agent, [entry.name for entry in run.suite.agents])
     if out.exists():
         raise FileFormatError(out, "exists already; choose another --out")
+    kept = None if policy is None else _policy_file(policy)
     head = _head(run, spec, name or agent, authors, description)
     lines = [
         record_line(record)
@@ -74,7 +81,9 @@ def submit(
     try:
         head.save(folder / SUBMISSION_FILE)
         write_bytes(folder / RECORDS_FILE, b"".join(lines))
-        verification = verify_in_fresh_process(folder, suite=suite, imports=imports)
+        if kept is not None and policy is not None:
+            shutil.copyfile(policy, folder / kept)
+        verification = verify_in_fresh_process(folder, suite=suite, imports=imports, limits=limits)
         if verification.passed:
             verification.save(folder / VERIFIED_FILE)
             folder.chmod(0o755)
@@ -82,6 +91,35 @@ def submit(
         return verification
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _policy_file(policy: Path) -> str:
+    """Name of a policy's file in a submission; raises unless it may be in one."""
+    kept = {Path(name).suffix: name for name in POLICY_FILES}.get(policy.suffix)
+    if kept is None:
+        raise InvalidValueError("--policy", str(policy), "a file *.onnx or *.safetensors")
+    if not policy.is_file():
+        raise FileFormatError(policy, "cannot be read: no such file")
+    check_policy(policy)
+    return kept
+
+
+def _curves(run: Run, agent: str) -> dict[str, list[dict[str, float]]]:
+    """The agent's curve on each task, as far as it has one."""
+    return {
+        label: [
+            {
+                "steps": point.steps,
+                "evaluations": point.evaluations,
+                "score": point.score.value,
+                "low": point.score.low,
+                "high": point.score.high,
+            }
+            for point in curves[agent]
+        ]
+        for label, curves in learning_curves(run).items()
+        if agent in curves
+    }
 
 
 def _head(
@@ -125,5 +163,6 @@ def _head(
                 "iqm": summary.iqm.document()["value"],
                 "mean_metric": dict(summary.mean_metric),
             },
+            "curves": _curves(run, spec.name),
         }
     )

@@ -11,6 +11,7 @@ from chipgym.leaderboards.schema import EpisodeRecord
 __all__ = ["RejectionError", "feasibility_checker", "place", "replay"]
 
 RELATIVE_TOLERANCE = 1e-9
+PLAN_COLUMNS = ("unit", "start_cycle", "finish_cycle")
 
 
 class RejectionError(Exception):
@@ -82,16 +83,69 @@ def _logic_feasibility(base: Any, record: EpisodeRecord) -> Iterable[str]:
             yield f"wrong circuit: {violation}"
 
 
+def _codesign_specs(base: Any, record: EpisodeRecord) -> Iterable[str]:
+    """Hold a design against budgets and limits, and sum its costs up anew."""
+    from chipgym.envs.codesign.accuracy.table import shipped_table
+    from chipgym.leaderboards import codesign_specs as specs
+    from chipgym.simulators.accelerator.technology import technology_named
+
+    outcome, space, instance = base.history[-1], base.designs, base.instance
+    tokens = space.decode(outcome.design)
+    units = [
+        specs.Unit(*(tokens[f"chip.{name}{n}"] for name in ("dataflow", "pes", "bandwidth")))
+        for n in range(1, space.hardware.units + 1)
+    ]
+    budget = space.hardware.budget
+    for violation in specs.check_budgets(units, budget.pes, budget.bandwidth):
+        yield f"infeasible design: {violation}"
+    if outcome.result is None:
+        yield f"infeasible design: {outcome.reason}"
+        return
+    names = [task.name for task in space.tasks]
+    found = outcome.accuracies
+    values = tuple(found[name].value for name in names) if found else ()
+    weights = tuple(task.weight for task in space.tasks) if found else ()
+    architectures = space.networks_of(outcome.design)
+    for violation in specs.check_design(
+        space.networks(architectures),
+        units,
+        specs.Plan(*(getattr(outcome.result, name).tolist() for name in PLAN_COLUMNS)),
+        technology_named(instance.technology),
+        instance.spec.limits,
+        instance.spec.bounds,
+        specs.Accuracies(values, weights),
+        record.metrics,
+    ):
+        yield f"wrong design: {violation}"
+    if found and base.provider.name == "measured-table":
+        tables = [base.provider.path or shipped_table(task) for task in space.tasks]
+        keys = [architecture.key for architecture in architectures]
+        for violation in specs.check_accuracies(tables, keys, values):
+            yield f"wrong design: {violation}"
+
+
 CHECKERS: dict[str, Feasibility] = {
     "chipgym/Soc": _soc_feasibility,
     "chipgym/Dram": _dram_feasibility,
     "chipgym/Logic": _logic_feasibility,
+    "chipgym/CoDesign": _codesign_specs,
 }
 """Independent checkers by the prefix of the environments' ids."""
 
 
-def replay(env: Any, record: EpisodeRecord, metric: str, feasibility: Feasibility | None) -> float:
-    """Replay one record; return the recomputed primary metric."""
+def replay(
+    env: Any,
+    record: EpisodeRecord,
+    metric: str,
+    feasibility: Feasibility | None,
+    *,
+    compare: bool = True,
+) -> float:
+    """Replay one record; return the recomputed primary metric.
+
+    Without `compare`, for actions that another version of the simulator recorded, returns, metrics
+    and schedules are not compared with the record: what comes out takes their place.
+    """
     base = env.unwrapped
     _, info = env.reset(seed=record.instance, options={"instance": record.instance})
     _equal("instance_id", record.instance_id, str(base.instance_id))
@@ -101,6 +155,8 @@ def replay(env: Any, record: EpisodeRecord, metric: str, feasibility: Feasibilit
             raise RejectionError(f"the episode ended after {step} of {len(record.actions)} actions")
         try:
             _, reward, terminated, truncated, info = env.step(_action(env, action))
+        except MemoryError:
+            raise
         except Exception as error:
             raise RejectionError(f"action {step} = {action!r} is refused: {error}") from error
         total += float(reward)
@@ -108,11 +164,15 @@ def replay(env: Any, record: EpisodeRecord, metric: str, feasibility: Feasibilit
     if not ended:
         raise RejectionError(f"the episode does not end after its {len(record.actions)} actions")
     _equal("steps", record.steps, len(record.actions))
-    _equal("evaluations", record.evaluations, int(info.get("evaluations", 1)))
-    _close("episode_return", record.episode_return, total)
-    _compare_metrics(record, info["metrics"])
-    if hasattr(base, "schedule"):
-        _compare_schedules(record.schedule, base.schedule())
+    schedule = base.schedule() if hasattr(base, "schedule") else None
+    if compare:
+        _equal("evaluations", record.evaluations, int(info.get("evaluations", 1)))
+        _close("episode_return", record.episode_return, total)
+        _compare_metrics(record, info["metrics"])
+        if schedule is not None:
+            _compare_schedules(record.schedule, schedule)
+    else:
+        record = record.model_copy(update=_replayed(info["metrics"], schedule))
     # A PettingZoo form may stand over the environment of one agent, which knows the episode.
     single = getattr(base, "single", base)
     for violation in () if feasibility is None else feasibility(single, record):
@@ -126,6 +186,15 @@ def _action(env: Any, action: Any) -> Any:
     import numpy as np
 
     return np.array(action, dtype=env.action_space.dtype)
+
+
+def _replayed(metrics: dict[str, Any], schedule: Any) -> dict[str, Any]:
+    """Metrics and schedule of a replay as a record holds them."""
+    numbers = {name: float(value) for name, value in metrics.items()}
+    return {
+        "metrics": {name: n if math.isfinite(n) else None for name, n in numbers.items()},
+        "schedule": None if schedule is None else {k: list(v) for k, v in schedule.items()},
+    }
 
 
 def _compare_metrics(record: EpisodeRecord, replayed: dict[str, Any]) -> None:

@@ -1,13 +1,16 @@
 """What a submission consists of: JSON artefacts within size limits, checked before use.
 
 A submission is a folder with two files: ``submission.json`` (who, what, on which tasks, and what is
-claimed) and ``records.jsonl`` (one line an episode: the actions, the schedule, the metrics).
-Nothing in it is ever executed or unpickled.
+claimed) and ``records.jsonl`` (one line an episode: the actions, the schedule, the metrics). A
+README and the trained policy (ONNX or safetensors) may lie beside them. Nothing in it is ever
+executed or unpickled.
 """
 
 from __future__ import annotations
 
-import json
+import hashlib
+import os
+import stat
 from collections.abc import Iterator
 from datetime import date as calendar_date
 from pathlib import Path
@@ -15,18 +18,23 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from chipgym.leaderboards.policy_files import MAX_POLICY_BYTES, POLICY_FILES, check_policy
+from chipgym.leaderboards.strict_json import parse_strict
 from chipgym.simulators.core.description import Description
 from chipgym.simulators.core.errors import FileFormatError, InvalidValueError
-from chipgym.simulators.core.files import read_json
 
 __all__ = [
+    "AttestedPoint",
     "Claims",
     "EpisodeRecord",
+    "FamilyResult",
     "InstanceResult",
     "Submission",
     "SubmittedTask",
     "TaskResult",
     "Verification",
+    "family_of",
+    "file_hash",
     "load_submission",
     "read_records",
 ]
@@ -34,11 +42,20 @@ __all__ = [
 SUBMISSION_FILE = "submission.json"
 RECORDS_FILE = "records.jsonl"
 VERIFIED_FILE = "verified.json"
-ALLOWED_FILES = frozenset({SUBMISSION_FILE, RECORDS_FILE, VERIFIED_FILE, "README.md"})
+README_FILE = "README.md"
 MAX_SUBMISSION_BYTES = 1_000_000
 MAX_RECORDS_BYTES = 200_000_000
 MAX_LINE_BYTES = 20_000_000
 MAX_RECORDS = 20_000
+MAX_CURVE_POINTS = 500
+
+FAMILIES = {
+    "chipgym/Soc": "SoC scheduling",
+    "chipgym/Dram": "DRAM controllers",
+    "chipgym/Logic": "Logic synthesis",
+    "chipgym/CoDesign": "Co-design",
+}
+"""Families by the prefix of their environments' ids."""
 
 Text = Annotated[str, Field(max_length=2000)]
 Label = Annotated[str, Field(min_length=1, max_length=120, pattern=r"^[A-Za-z0-9][\w .+()/-]*$")]
@@ -125,6 +142,27 @@ class Claims(Description):
     mean_metric: dict[Label, float]
 
 
+class AttestedPoint(Description):
+    """A point of a learning or search curve, as the submitter measured it.
+
+    Attributes
+    ----------
+    steps, evaluations : float
+        Environment steps and simulator evaluations spent until then.
+    score, low, high : float
+        Interquartile mean of the score over seeds, and its 95 % interval.
+    """
+
+    steps: Annotated[float, Field(ge=0)]
+    evaluations: Annotated[float, Field(ge=0)]
+    score: float
+    low: float
+    high: float
+
+
+Curve = Annotated[tuple[AttestedPoint, ...], Field(max_length=MAX_CURVE_POINTS)]
+
+
 class Submission(Description):
     """The head of a submission.
 
@@ -135,6 +173,8 @@ class Submission(Description):
     training_steps, training_evaluations : int
         Budget spent per task and seed before the test episodes. Cannot be proven from artefacts:
         shown as *attested*.
+    curves : dict
+        Curve of each task, by label; attested like the budget.
     """
 
     format: Literal[1] = 1
@@ -151,11 +191,15 @@ class Submission(Description):
     training_evaluations: Annotated[int, Field(ge=0)] = 0
     tasks: Annotated[tuple[SubmittedTask, ...], Field(min_length=1, max_length=200)]
     claims: Claims
+    curves: dict[Label, Curve] = {}
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         if len(set(self.seeds)) != len(self.seeds):
             raise ValueError("seeds must be distinct")
+        for task in self.tasks:
+            if len(set(task.instances)) != len(task.instances):
+                raise ValueError(f"instances of task {task.label} must be distinct")
         try:
             calendar_date.fromisoformat(self.date)
         except ValueError as error:
@@ -174,7 +218,17 @@ class InstanceResult(Description):
 
 
 class TaskResult(Description):
-    """Recomputed results of one task."""
+    """Recomputed results of one task.
+
+    Attributes
+    ----------
+    simulator_version : str
+        Version that recomputed them.
+    recorded_version : str
+        Version with which the actions were recorded, where it is another one.
+    iqm, iqm_low, iqm_high : float or None
+        Interquartile mean of the score with its 95 % interval.
+    """
 
     label: str
     env: str
@@ -183,10 +237,22 @@ class TaskResult(Description):
     metric: str
     lower_is_better: bool
     simulator_version: str
+    recorded_version: str = ""
     mean_metric: float
     iqm: float | None
+    iqm_low: float | None = None
+    iqm_high: float | None = None
     feasibility: Literal["checked", "not checked"]
     results: tuple[InstanceResult, ...]
+
+
+class FamilyResult(Description):
+    """Recomputed score over all tasks that a suite has of a family, with its 95 % interval."""
+
+    tasks: tuple[str, ...]
+    iqm: float | None
+    iqm_low: float | None
+    iqm_high: float | None
 
 
 class Verification(Description):
@@ -198,10 +264,14 @@ class Verification(Description):
         Whether everything was equal and feasible.
     reasons : tuple of str
         Why not; the first twenty.
-    records_sha256 : str
-        Hash of the records that were verified.
+    records_sha256, submission_sha256 : str
+        Hashes of the records and of the head that were verified.
     iqm, iqm_low, iqm_high : float or None
-        Recomputed interquartile mean of the score with its 95 % interval.
+        Recomputed interquartile mean of the score over the submitted tasks, 95 % interval.
+    suite_tasks : dict
+        Environment of each task of the suite, by label.
+    families : dict
+        Score on each family of which all tasks of the suite were submitted.
     """
 
     format: Literal[1] = 1
@@ -209,11 +279,35 @@ class Verification(Description):
     reasons: tuple[str, ...] = ()
     records: Annotated[int, Field(ge=0)] = 0
     records_sha256: str = ""
+    submission_sha256: str = ""
     package_version: str
     iqm: float | None = None
     iqm_low: float | None = None
     iqm_high: float | None = None
+    suite_tasks: dict[str, str] = {}
+    families: dict[str, FamilyResult] = {}
     tasks: tuple[TaskResult, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        """Whether all tasks of the suite were submitted."""
+        return set(self.suite_tasks) <= {task.label for task in self.tasks}
+
+
+def family_of(env_id: str) -> str:
+    """Family of an environment id; for those of other packages, their namespace."""
+    found = (family for prefix, family in FAMILIES.items() if env_id.startswith(prefix))
+    return next(found, env_id.partition("/")[0])
+
+
+SIZE_LIMITS = {
+    SUBMISSION_FILE: MAX_SUBMISSION_BYTES,
+    RECORDS_FILE: MAX_RECORDS_BYTES,
+    VERIFIED_FILE: 20_000_000,
+    README_FILE: 100_000,
+    **dict.fromkeys(POLICY_FILES, MAX_POLICY_BYTES),
+}
+"""Files of a submission, and how many bytes each may have."""
 
 
 def load_submission(folder: str | Path) -> Submission:
@@ -228,16 +322,39 @@ def load_submission(folder: str | Path) -> Submission:
     if not root.is_dir():
         raise FileFormatError(root, "not a submission: no such folder")
     for entry in sorted(root.iterdir()):
-        if entry.name not in ALLOWED_FILES or entry.is_symlink() or not entry.is_file():
-            raise FileFormatError(
-                entry, f"not allowed in a submission; allowed: {', '.join(sorted(ALLOWED_FILES))}"
-            )
-    _check_size(root / SUBMISSION_FILE, MAX_SUBMISSION_BYTES)
-    _check_size(root / RECORDS_FILE, MAX_RECORDS_BYTES)
+        _check_file(entry)
+    for name in (SUBMISSION_FILE, RECORDS_FILE):
+        if not (root / name).exists():
+            raise FileFormatError(root / name, "missing from the submission")
+    for name in POLICY_FILES:
+        if (root / name).exists():
+            check_policy(root / name)
+    path = root / SUBMISSION_FILE
     try:
-        return Submission.parse(read_json(root / SUBMISSION_FILE))
+        return Submission.parse(parse_strict(path.read_bytes()))
     except InvalidValueError as error:
-        raise FileFormatError(root / SUBMISSION_FILE, str(error)) from error
+        raise FileFormatError(path, str(error)) from error
+    except ValueError as error:
+        raise FileFormatError(path, f"not JSON: {error}") from error
+
+
+def _check_file(path: Path) -> None:
+    """Allow plain files of known names and limited size, and nothing that leads elsewhere."""
+    status = os.lstat(path)
+    if path.name not in SIZE_LIMITS or not stat.S_ISREG(status.st_mode):
+        allowed = ", ".join(sorted(SIZE_LIMITS))
+        raise FileFormatError(path, f"not allowed in a submission; allowed: plain files {allowed}")
+    limit = SIZE_LIMITS[path.name]
+    if status.st_size > limit:
+        raise FileFormatError(path, f"{status.st_size} bytes; allowed: at most {limit}")
+
+
+def file_hash(path: str | Path) -> str:
+    """SHA-256 of a file; "" where there is none."""
+    if not Path(path).is_file():
+        return ""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_records(path: str | Path) -> Iterator[EpisodeRecord]:
@@ -262,15 +379,8 @@ def read_records(path: str | Path) -> Iterator[EpisodeRecord]:
 
 def _parse_line(path: str | Path, number: int, line: bytes) -> EpisodeRecord:
     try:
-        return EpisodeRecord.parse(json.loads(line))
+        return EpisodeRecord.parse(parse_strict(line))
     except InvalidValueError as error:
         raise FileFormatError(path, f"line {number}: {error}") from error
-    except (ValueError, RecursionError) as error:  # not text, not JSON, or too long a number
+    except ValueError as error:
         raise FileFormatError(path, f"line {number}: not JSON: {error}") from error
-
-
-def _check_size(path: Path, limit: int) -> None:
-    if not path.is_file():
-        raise FileFormatError(path, "missing from the submission")
-    if path.stat().st_size > limit:
-        raise FileFormatError(path, f"{path.stat().st_size} bytes; allowed: at most {limit}")

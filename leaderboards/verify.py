@@ -1,18 +1,14 @@
 """Verification of a submission: replay every action, check what came out, recompute every number.
 
 Decisions, counts and times must be equal exactly; energies, returns and scores within 1e-9
-relative, so that another processor verifies too. Run as a program it verifies in a fresh process:
-``python -m chipgym.leaderboards.verify FOLDER``.
+relative, so that another processor verifies too. `chipgym.leaderboards.fresh_process` does it in a
+process of its own, within limits.
 """
 
 from __future__ import annotations
 
-import hashlib
 import importlib
-import json
 import math
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -26,28 +22,36 @@ from chipgym.leaderboards.replay import (
 )
 from chipgym.leaderboards.schema import (
     RECORDS_FILE,
+    SUBMISSION_FILE,
     EpisodeRecord,
+    FamilyResult,
     InstanceResult,
     Submission,
     SubmittedTask,
     TaskResult,
     Verification,
+    family_of,
+    file_hash,
     load_submission,
     read_records,
 )
-from chipgym.simulators.core.errors import ChipGymError, InvalidValueError, SimulationError
+from chipgym.simulators.core.errors import ChipGymError, InvalidValueError
 
-__all__ = ["verify_in_fresh_process", "verify_submission"]
+__all__ = ["verify_submission"]
 
 MADE_WITH = ("simulator_version", "content")
 MAX_REASONS = 20
-VERIFY_TIMEOUT_S = 24 * 3600
+MAX_REASON_LENGTH = 400
 
 
-def verify_in_fresh_process(
-    folder: str | Path, *, suite: str | None = None, imports: Sequence[str] = ()
+def verify_submission(
+    folder: str | Path,
+    *,
+    suite: str | None = None,
+    imports: Sequence[str] = (),
+    resimulate: bool = False,
 ) -> Verification:
-    """Verify a submission in a new Python process, which knows nothing of the present one.
+    """Verify a submission in this process.
 
     Parameters
     ----------
@@ -57,25 +61,11 @@ def verify_in_fresh_process(
         Path of the suite, if it is not one of the package.
     imports : sequence of str
         Modules to import first, which register environments of one's own.
+    resimulate : bool
+        Where a task was recorded with another version of the simulator, replay its actions with the
+        installed one and take what comes out, instead of rejecting it. Actions must still be legal
+        and end the episode, and the independent check must pass.
     """
-    command = [sys.executable, "-m", "chipgym.leaderboards.verify", str(folder)]
-    command += [json.dumps({"suite": suite, "imports": list(imports)})]
-    done = subprocess.run(
-        command, capture_output=True, text=True, timeout=VERIFY_TIMEOUT_S, check=False
-    )
-    if done.returncode != 0:
-        last = done.stderr.strip().splitlines()[-1:] or ["no message"]
-        raise SimulationError(f"the verifying process failed: {last[0]}")
-    try:
-        return Verification.parse(json.loads(done.stdout.splitlines()[-1]))
-    except (IndexError, json.JSONDecodeError) as error:
-        raise SimulationError("the verifying process gave no result") from error
-
-
-def verify_submission(
-    folder: str | Path, *, suite: str | None = None, imports: Sequence[str] = ()
-) -> Verification:
-    """Verify a submission in this process; see `verify_in_fresh_process`."""
     import chipgym
 
     for module in imports:
@@ -88,36 +78,52 @@ def verify_submission(
     version = chipgym.__version__
     try:
         submission = load_submission(folder)
+        hashes = {
+            "records_sha256": file_hash(Path(folder) / RECORDS_FILE),
+            "submission_sha256": file_hash(Path(folder) / SUBMISSION_FILE),
+        }
         records = list(read_records(Path(folder) / RECORDS_FILE))
-        _check_tasks(submission, suite)
+        suite_tasks = _check_tasks(submission, suite)
         by_task = _sorted_records(submission, records)
     except (ChipGymError, RejectionError) as error:
-        return Verification(passed=False, reasons=(str(error),), package_version=version)
+        return Verification(passed=False, reasons=(_shortened(error),), package_version=version)
     reasons: list[str] = []
     tasks = []
     for task in submission.tasks:
         try:
-            tasks.append(_verify_task(submission, task, by_task[task.label], reasons))
+            tasks.append(_verify_task(submission, task, by_task[task.label], reasons, resimulate))
         except (ChipGymError, RejectionError) as error:
             reasons.append(f"task {task.label}: {error}")
     outcome: dict[str, Any] = {}
     if not reasons:
-        outcome, wrong = _statistics(submission, tasks)
-        reasons += wrong
-    content = (Path(folder) / RECORDS_FILE).read_bytes()
+        outcome = _statistics(submission, tasks, suite_tasks)
+        reasons += _false_claims(submission, tasks, outcome["iqm"])
+    if reasons:
+        tasks, outcome = [], {}
     return Verification(
         passed=not reasons,
-        reasons=tuple(reasons[:MAX_REASONS]),
+        reasons=tuple(map(_shortened, reasons[:MAX_REASONS])),
         records=len(records),
-        records_sha256=hashlib.sha256(content).hexdigest(),
         package_version=version,
-        tasks=tuple(tasks) if not reasons else (),
+        suite_tasks=suite_tasks,
+        tasks=tuple(tasks),
+        **hashes,
         **outcome,
     )
 
 
-def _check_tasks(submission: Submission, suite_path: str | None) -> None:
-    """The tasks must be those of the suite: no instance may be left out, none chosen."""
+def _shortened(reason: object) -> str:
+    """A reason may quote what it is about, which can be as long as a record."""
+    text = str(reason)
+    return text if len(text) <= MAX_REASON_LENGTH else f"{text[: MAX_REASON_LENGTH - 2]} …"
+
+
+def _check_tasks(submission: Submission, suite_path: str | None) -> dict[str, str]:
+    """The tasks must be tasks of the suite, whole: no instance may be left out, none chosen.
+
+    A method for one family may leave the tasks of the others out; it is ranked where it has all.
+    Returns the environment of each task of the suite, by label.
+    """
     from chipgym.experiments.suite import load_suite, suite_names
 
     smoke = submission.suite.endswith("-smoke")
@@ -144,11 +150,13 @@ def _check_tasks(submission: Submission, suite_path: str | None) -> None:
         }
         for task in suite.tasks
     }
-    given = {
-        task.label: task.model_dump(exclude={"label", *MADE_WITH}) for task in submission.tasks
-    }
-    if given != wanted or len(submission.tasks) != len(wanted):
-        raise RejectionError(f"the tasks are not those of suite {suite.name!r}")
+    labels = [task.label for task in submission.tasks]
+    if len(set(labels)) != len(labels):
+        raise RejectionError(f"two tasks share a label: {', '.join(labels)}")
+    for task in submission.tasks:
+        if wanted.get(task.label) != task.model_dump(exclude={"label", *MADE_WITH}):
+            raise RejectionError(f"task {task.label} is not one of suite {suite.name!r}")
+    return {label: str(fields["env"]) for label, fields in wanted.items()}
 
 
 def _sorted_records(
@@ -194,6 +202,7 @@ def _verify_task(
     task: SubmittedTask,
     records: Sequence[EpisodeRecord],
     reasons: list[str],
+    resimulate: bool,
 ) -> TaskResult:
     """Replay the records of a task, collecting reasons to reject."""
     from chipgym.experiments.environments import make_env, probe
@@ -205,10 +214,11 @@ def _verify_task(
         task.model_dump(mode="json", exclude={"label", *MADE_WITH}) | {"name": task.label}
     )
     facts = probe(spec)
-    if facts.simulator_version != task.simulator_version:
+    same_version = facts.simulator_version == task.simulator_version
+    if not (same_version or resimulate):
         raise RejectionError(
             f"made with simulator version {task.simulator_version}, installed is "
-            f"{facts.simulator_version}; run it again and submit anew"
+            f"{facts.simulator_version}; simulate it again (verify --all), or submit anew"
         )
     if facts.content != task.content:
         raise RejectionError(
@@ -224,7 +234,7 @@ def _verify_task(
     try:
         for record in records:
             try:
-                metric = replay(env, record, facts.metric, feasibility)
+                metric = replay(env, record, facts.metric, feasibility, compare=same_version)
             except RejectionError as error:
                 reasons.append(f"{place(record)}: {error}")
                 continue
@@ -249,6 +259,7 @@ def _verify_task(
         metric=facts.metric,
         lower_is_better=facts.lower_is_better,
         simulator_version=facts.simulator_version,
+        recorded_version="" if same_version else task.simulator_version,
         mean_metric=sum(metrics) / len(metrics) if metrics else 0.0,
         iqm=None,
         feasibility="not checked" if feasibility is None else "checked",
@@ -257,34 +268,55 @@ def _verify_task(
 
 
 def _statistics(
-    submission: Submission, tasks: list[TaskResult]
-) -> tuple[dict[str, Any], list[str]]:
-    """Recompute the statistics, and compare the claims with them."""
+    submission: Submission, tasks: list[TaskResult], suite_tasks: dict[str, str]
+) -> dict[str, Any]:
+    """Recompute the statistics; those of each task are written into `tasks`."""
     import numpy as np
 
     from chipgym.experiments.statistics import bootstrap_interval
 
-    strata = []
+    def document(strata: list[Any]) -> dict[str, Any]:
+        interval = bootstrap_interval(strata).document()
+        return {
+            "iqm": interval["value"],
+            "iqm_low": interval["low"],
+            "iqm_high": interval["high"],
+        }
+
+    strata = {}
     for index, task in enumerate(tasks):
         flat = [math.nan if r.score is None else r.score for r in task.results]
         stratum = np.array(flat, dtype=np.float64).reshape(len(submission.seeds), -1)
-        strata.append(stratum)
-        value = bootstrap_interval([stratum], resamples=1).value
-        tasks[index] = task.model_copy(update={"iqm": None if math.isnan(value) else value})
-    interval = bootstrap_interval(strata).document()
+        strata[task.label] = stratum
+        tasks[index] = task.model_copy(update=document([stratum]))
+    families = {}
+    for family in dict.fromkeys(map(family_of, suite_tasks.values())):
+        labels = [label for label, env in suite_tasks.items() if family_of(env) == family]
+        if set(labels) <= set(strata):
+            found = document([strata[label] for label in labels])
+            families[family] = FamilyResult(tasks=tuple(labels), **found)
+    return {"families": families, **document(list(strata.values()))}
+
+
+def _false_claims(
+    submission: Submission, tasks: Sequence[TaskResult], iqm: float | None
+) -> list[str]:
+    """Compare the claims with what was recomputed, as far as it was with the same simulator."""
     claims = submission.claims
     labels = {task.label for task in tasks}
     wrong = [
         f"claimed mean metric of {label}, which is no task of the suite"
         for label in sorted(set(claims.mean_metric) - labels)
     ]
-    for name, stated, recomputed in [
-        ("iqm", claims.iqm, interval["value"]),
-        *(
-            (f"mean metric of {t.label}", claims.mean_metric.get(t.label), t.mean_metric)
-            for t in tasks
-        ),
-    ]:
+    pairs: list[tuple[str, float | None, float | None]] = []
+    if not any(task.recorded_version for task in tasks):
+        pairs.append(("iqm", claims.iqm, iqm))
+    pairs += [
+        (f"mean metric of {t.label}", claims.mean_metric.get(t.label), t.mean_metric)
+        for t in tasks
+        if not t.recorded_version
+    ]
+    for name, stated, recomputed in pairs:
         same = stated == recomputed or (
             stated is not None
             and recomputed is not None
@@ -292,18 +324,4 @@ def _statistics(
         )
         if not same:
             wrong.append(f"claimed {name} = {stated!r}, recomputed {recomputed!r}")
-    found = {"iqm": interval["value"], "iqm_low": interval["low"], "iqm_high": interval["high"]}
-    return found, wrong
-
-
-def _main() -> None:
-    arguments = json.loads(sys.argv[2]) if len(sys.argv) > 2 else {}
-    try:
-        verification = verify_submission(sys.argv[1], **arguments)
-    except ChipGymError as error:
-        sys.exit(str(error))
-    print(json.dumps(verification.document()))
-
-
-if __name__ == "__main__":
-    _main()
+    return wrong

@@ -85,6 +85,8 @@ class CoDesignBase(gym.Env[Any, Any]):
     simulator_version = SIMULATOR_VERSION
     primary_metric = "score"
     lower_is_better = False
+    # The score of a design that misses a limit is as low as it misses it: it counts as a result.
+    penalised_metric = True
     reference_policy = "random-search-100"
     one_sided = True
     observation_layout: ObservationLayout

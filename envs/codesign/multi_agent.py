@@ -226,6 +226,11 @@ class CoDesignParallelEnv(ParallelEnv[str, Observation, int]):  # type: ignore[m
         """Number of test instances."""
         return self._design.num_instances
 
+    @property
+    def single(self) -> CoDesignEnv:
+        """The environment of one agent, in which all make their design."""
+        return self._design.env
+
     def observation_space(self, agent: str) -> spaces.Dict:
         """Return the space of an agent's observations."""
         return self.observation_spaces[agent]

@@ -1,84 +1,133 @@
-"""`chipgym leaderboard submit | verify | build | references`."""
+"""`chipgym leaderboard submit | verify | build | serve | references`."""
 
 from __future__ import annotations
 
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from chipgym.experiments.cli.output import print_json, remark
 from chipgym.leaderboards.schema import VERIFIED_FILE, Verification
+from chipgym.simulators.core.errors import InvalidValueError
 
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 SUBMISSIONS = Path(__file__).resolve().parents[2] / "leaderboards" / "submissions"
+SITE = Path("leaderboard-site")
 Suite = Annotated[str | None, typer.Option(help="YAML file of a suite that is not shipped.")]
 Imports = Annotated[
     list[str] | None,
     typer.Option("--import", help="Module that registers environments of your own; repeatable."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+TimeLimit = Annotated[float, typer.Option(help="Seconds that a verification may take.")]
+MemoryLimit = Annotated[float, typer.Option(help="GiB of address space that it may use.")]
+TIME_S, MEMORY_GIB = 14400.0, 32.0
 
 
 @app.command()
 def submit(
     run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
-    agent: Annotated[str, typer.Option(help="Agent of the run.")],
-    out: Annotated[Path | None, typer.Option(help="Folder of the submission.")] = None,
+    agent: Annotated[
+        list[str] | None, typer.Option(help="Agent of the run; repeatable; by default all.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the submission; of several, their parent.")
+    ] = None,
     name: Annotated[str | None, typer.Option(help="Name in the ranking.")] = None,
     author: Annotated[list[str] | None, typer.Option(help="Author; repeatable.")] = None,
     description: Annotated[str, typer.Option(help="One or two sentences.")] = "",
+    policy: Annotated[
+        Path | None, typer.Option(help="Trained policy to offer: *.onnx or *.safetensors.")
+    ] = None,
     suite: Suite = None,
     imports: Imports = None,
+    time_limit_s: TimeLimit = TIME_S,
+    memory_gib: MemoryLimit = MEMORY_GIB,
     as_json: Json = False,
 ) -> None:
-    """Pack an agent's records into a submission, and verify it."""
+    """Pack agents' records into submissions, and verify them. Exit status 1: some are rejected."""
     from chipgym.experiments.runner import load_run
     from chipgym.experiments.submission import submit as pack
     from chipgym.experiments.suite import slug
+    from chipgym.leaderboards.fresh_process import Limits
 
     loaded = load_run(run)
-    target = out or Path("submissions") / f"{slug(loaded.suite.name)}--{slug(name or agent)}"
-    with remark("replaying in a fresh process", quiet=as_json):
-        verification = pack(
-            loaded,
-            agent,
-            target,
-            name=name,
-            authors=author or [],
-            description=description,
-            suite=suite,
-            imports=imports or [],
-        )
-    _report(target, verification, as_json)
+    agents = agent or [entry.name for entry in loaded.suite.agents]
+    if len(agents) != 1 and (name is not None or policy is not None):
+        raise InvalidValueError("--name, --policy", name or str(policy), "for one --agent only")
+    limits = Limits(time_limit_s, memory_gib)
+    parent = Path("submissions") if out is None or len(agents) == 1 else out
+    found = []
+    for entry in agents:
+        target = parent / f"{slug(loaded.suite.name)}--{slug(name or entry)}"
+        if out is not None and len(agents) == 1:
+            target = out
+        with remark(f"replaying {entry} in a fresh process", quiet=as_json):
+            verification = pack(
+                loaded,
+                entry,
+                target,
+                name=name,
+                authors=author or [],
+                description=description,
+                policy=policy,
+                suite=suite,
+                imports=imports or [],
+                limits=limits,
+            )
+        found.append((target, verification))
+    _report(found, as_json)
 
 
 @app.command()
 def verify(
-    submission: Annotated[Path, typer.Argument(help="Folder of the submission.")],
+    submission: Annotated[
+        Path | None, typer.Argument(help="Folder of the submission; with --all, of submissions.")
+    ] = None,
+    every: Annotated[
+        bool,
+        typer.Option(
+            "--all",
+            help="Simulate all submissions again with the installed simulators, and keep what "
+            "comes out.",
+        ),
+    ] = False,
     suite: Suite = None,
     imports: Imports = None,
+    time_limit_s: TimeLimit = TIME_S,
+    memory_gib: MemoryLimit = MEMORY_GIB,
     as_json: Json = False,
 ) -> None:
     """Replay a submission in a fresh process. Exit status 1: it is rejected."""
+    from chipgym.leaderboards.fresh_process import Limits, verify_in_fresh_process
     from chipgym.leaderboards.schema import load_submission
-    from chipgym.leaderboards.verify import verify_in_fresh_process
 
+    options: dict[str, Any] = {
+        "suite": suite,
+        "imports": imports or [],
+        "limits": Limits(time_limit_s, memory_gib),
+    }
+    if every:
+        _report(_verify_all(submission or SUBMISSIONS, as_json, options), as_json)
+        return
+    if submission is None:
+        raise InvalidValueError("submission", None, "a folder, or --all")
     load_submission(submission)
     with remark("replaying in a fresh process", quiet=as_json):
-        verification = verify_in_fresh_process(submission, suite=suite, imports=imports or [])
-    _report(submission, verification, as_json)
+        verification = verify_in_fresh_process(submission, **options)
+    _report([(submission, verification)], as_json)
 
 
 @app.command()
 def build(
     submissions: Annotated[Path, typer.Argument(help="Folder of submissions.")] = SUBMISSIONS,
-    out: Annotated[Path, typer.Option(help="Folder of the site.")] = Path("leaderboard-site"),
+    out: Annotated[Path, typer.Option(help="Folder of the site.")] = SITE,
     suite: Suite = None,
     imports: Imports = None,
     verify_first: Annotated[
@@ -87,21 +136,23 @@ def build(
             "--verify/--no-verify", help="Replay each one first; otherwise trust records."
         ),
     ] = True,
+    time_limit_s: TimeLimit = TIME_S,
+    memory_gib: MemoryLimit = MEMORY_GIB,
     as_json: Json = False,
 ) -> None:
     """Verify all submissions and build the static site. Exit status 1: some were rejected."""
+    from chipgym.leaderboards.fresh_process import Limits
     from chipgym.leaderboards.ranking import load_entries, submission_folders
     from chipgym.leaderboards.site import build_site
-    from chipgym.leaderboards.verify import verify_in_fresh_process
 
     folders = submission_folders(submissions)
-    rejected = {}
-    for folder in folders if verify_first else ():
-        with remark(f"replaying {folder.name}", quiet=as_json):
-            verification = verify_in_fresh_process(folder, suite=suite, imports=imports or [])
-        verification.save(folder / VERIFIED_FILE)
-        if not verification.passed:
-            rejected[folder.name] = list(verification.reasons)
+    options: dict[str, Any] = {
+        "suite": suite,
+        "imports": imports or [],
+        "limits": Limits(time_limit_s, memory_gib),
+    }
+    found = _verify_all(submissions, as_json, options) if verify_first else []
+    rejected = {folder.name: list(v.reasons) for folder, v in found if not v.passed}
     entries = load_entries(submissions)
     page = build_site(entries, out)
     if as_json:
@@ -115,19 +166,48 @@ def build(
 
 
 @app.command()
+def serve(
+    site: Annotated[Path, typer.Argument(help="Folder that `build` made.")] = SITE,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8000,
+) -> None:
+    """Serve the site to this machine's browser, until Ctrl-C."""
+    from chipgym.leaderboards.site import make_server
+
+    server = make_server(site, port)
+    typer.echo(f"http://127.0.0.1:{server.server_address[1]}/  (Ctrl-C ends it)")
+    try:
+        server.serve_forever()
+    except KeyboardInterrupt:
+        typer.echo("")
+    finally:
+        server.server_close()
+
+
+@app.command()
 def references(
-    suite: Annotated[str, typer.Argument(help="Suite whose tasks get references.")] = "quick",
+    suite: Annotated[
+        str | None, typer.Argument(help="Suite whose tasks get references; or give --env.")
+    ] = None,
+    env: Annotated[str | None, typer.Option(help="Environment id of a single task.")] = None,
+    scenario: Annotated[str | None, typer.Option(help="Its scenario.")] = None,
     instances: Annotated[int | None, typer.Option(min=1, help="The first n instances.")] = None,
     as_json: Json = False,
 ) -> None:
     """Make the stored references (random, and the reference method) of a suite's tasks again."""
-    from chipgym.experiments.environments import probe
+    from chipgym.experiments.environments import probe, with_instances
     from chipgym.experiments.references import measure_references, reference_path
-    from chipgym.experiments.suite import load_suite
+    from chipgym.experiments.suite import TaskSpec, load_suite
 
+    if (suite is None) == (env is None):
+        raise InvalidValueError("suite", suite, "exactly one of a suite and --env")
+    if env is not None:
+        document = {"env": env, "scenario": scenario, "instances": 1}
+        tasks = (with_instances(TaskSpec.parse(document), instances, usual=8),)
+    else:
+        tasks = load_suite(str(suite)).tasks
     command = shlex.join(["chipgym", *sys.argv[1:]])
     written = {}
-    for given in load_suite(suite).tasks:
+    for given in tasks:
         task = given if instances is None else given.model_copy(update={"instances": instances})
         with remark(f"references of {task.label}", quiet=as_json):
             made = measure_references(task, probe(task), command)
@@ -141,16 +221,34 @@ def references(
         typer.echo(f"{label}: {entry['file']}, excluded instances: {entry['excluded'] or 'none'}")
 
 
-def _report(folder: Path, verification: Verification, as_json: bool) -> None:
-    """Print a verification; a rejection is exit status 1."""
+def _verify_all(
+    root: Path, as_json: bool, options: dict[str, Any]
+) -> list[tuple[Path, Verification]]:
+    """Simulate all submissions below a folder again, and write each outcome beside it."""
+    from chipgym.leaderboards.fresh_process import verify_in_fresh_process
+    from chipgym.leaderboards.ranking import submission_folders
+
+    found = []
+    for folder in submission_folders(root):
+        with remark(f"replaying {folder.name}", quiet=as_json):
+            verification = verify_in_fresh_process(folder, resimulate=True, **options)
+        verification.save(folder / VERIFIED_FILE)
+        found.append((folder, verification))
+    return found
+
+
+def _report(found: list[tuple[Path, Verification]], as_json: bool) -> None:
+    """Print verifications; a rejection is exit status 1."""
     if as_json:
-        print_json({"folder": str(folder), **verification.document()})
-    elif verification.passed:
-        iqm = "-" if verification.iqm is None else f"{verification.iqm:.4f}"
-        typer.echo(f"{folder}: verified, {verification.records} records, score (IQM) {iqm}")
-    else:
+        documents = [{"folder": str(folder), **entry.document()} for folder, entry in found]
+        print_json(documents[0] if len(documents) == 1 else documents)
+    for folder, verification in () if as_json else found:
+        if verification.passed:
+            iqm = "-" if verification.iqm is None else f"{verification.iqm:.4f}"
+            typer.echo(f"{folder}: verified, {verification.records} records, score (IQM) {iqm}")
+            continue
         typer.echo(f"{folder}: rejected", err=True)
         for reason in verification.reasons:
             typer.echo(f"  {reason}", err=True)
-    if not verification.passed:
+    if not all(verification.passed for _, verification in found):
         raise typer.Exit(1)

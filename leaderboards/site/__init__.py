@@ -1,5 +1,6 @@
-"""The static site of the leaderboards: one HTML page, and the same as JSON."""
+"""The static site of the leaderboards: plain files, no server, no request to other hosts."""
 
 from chipgym.leaderboards.site.build import build_site
+from chipgym.leaderboards.site.serve import make_server
 
-__all__ = ["build_site"]
+__all__ = ["build_site", "make_server"]

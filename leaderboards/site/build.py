@@ -1,113 +1,150 @@
-"""Builds the site: ``index.html``, ``leaderboard.json`` and ``best_known.json``."""
+"""Builds the site: pages, style and script, the boards as JSON, and files to download."""
 
 from __future__ import annotations
 
-import html
-from collections.abc import Sequence
+import gzip
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from chipgym.leaderboards.policy_files import POLICY_FILES
 from chipgym.leaderboards.ranking import BestKnown, Entry, best_known, rank
+from chipgym.leaderboards.schema import (
+    README_FILE,
+    RECORDS_FILE,
+    SUBMISSION_FILE,
+    VERIFIED_FILE,
+)
+from chipgym.leaderboards.site.boards import (
+    board_page,
+    board_path,
+    index_page,
+    task_page,
+    task_path,
+)
+from chipgym.leaderboards.site.html import slug
+from chipgym.leaderboards.site.submissions import (
+    Download,
+    about_page,
+    best_page,
+    submission_page,
+    submission_path,
+)
+from chipgym.simulators.core.errors import FileFormatError
 from chipgym.simulators.core.files import write_json, write_text
 
 __all__ = ["build_site"]
 
-STYLE = """
-:root { color-scheme: light dark; --paper: #fff; --ink: #1c2330; --muted: #5c6675;
-  --grid: #e3e7ed; }
-@media (prefers-color-scheme: dark) { :root { --paper: #12161d; --ink: #e6eaf0; --muted: #9aa5b5;
-  --grid: #2a323e; } }
-body { margin: 0 auto; max-width: 64rem; padding: 2rem 1.25rem 4rem; background: var(--paper);
-  color: var(--ink); font: 16px/1.55 system-ui, sans-serif; }
-h1 { font-size: 1.7rem; } h2 { font-size: 1.2rem; margin-top: 2.4rem; }
-p { max-width: 46rem; } .note { color: var(--muted); }
-.scroll { overflow-x: auto; }
-table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
-th, td { padding: .35rem .7rem; text-align: left; border-bottom: 1px solid var(--grid);
-  white-space: nowrap; }
-th { color: var(--muted); } td.n, th.n { text-align: right; }
-"""
+ASSETS = Path(__file__).parent / "assets"
+MARKER = "leaderboard.json"
+DOWNLOADS = {
+    SUBMISSION_FILE: "submission.json: who, what, claims",
+    VERIFIED_FILE: "verified.json: the verification record",
+    README_FILE: "README.md",
+    **dict.fromkeys(POLICY_FILES, "the trained policy"),
+}
 
 
 def build_site(entries: Sequence[Entry], out: str | Path) -> Path:
-    """Write the site of some verified submissions; returns the page's path."""
+    """Write the site of some verified submissions; returns the first page's path.
+
+    A site that is there already is replaced when the new one is complete.
+
+    Raises
+    ------
+    FileFormatError
+        The folder holds something else than a site.
+    """
     root = Path(out)
-    suites = rank(entries)
-    best = best_known(entries)
-    ranking = {name: [entry.document() for entry in group] for name, group in suites.items()}
-    write_json(root / "leaderboard.json", {"suites": ranking})
-    write_json(root / "best_known.json", [solution.document() for solution in best])
-    write_text(root / "index.html", _page(suites, best))
+    if root.exists() and not (root / MARKER).is_file() and any(root.iterdir()):
+        raise FileFormatError(root, "not a site of leaderboards; choose another folder")
+    root.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(dir=root.parent, prefix=f".{root.name}."))
+    try:
+        _write(entries, folder)
+        folder.chmod(0o755)
+        if root.exists():
+            shutil.rmtree(root)
+        folder.rename(root)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
     return root / "index.html"
 
 
-def _page(suites: dict[str, list[Entry]], best: Sequence[BestKnown]) -> str:
-    sections = [_suite(name, group) for name, group in suites.items()]
-    if not sections:
-        sections = ["<p class='note'>No verified submission yet.</p>"]
-    return (
-        "<!doctype html>\n<html lang='en'><head><meta charset='utf-8'>"
-        "<meta name='viewport' content='width=device-width, initial-scale=1'>"
-        f"<title>ChipGym leaderboards</title><style>{STYLE}</style></head><body>"
-        "<h1>ChipGym leaderboards</h1><p>Every submission is a set of actions and schedules. Each "
-        "was replayed in a fresh process, checked for feasibility by rules written apart from the "
-        "simulator, and its statistics were recomputed; only those are ranked. Training budgets "
-        "cannot be proven from artefacts: they are the submitters' word.</p>"
-        f"{''.join(sections)}{_best(best)}</body></html>\n"
+def _write(entries: Sequence[Entry], root: Path) -> None:
+    suites = rank(entries)
+    best = best_known(entries)
+    ranking = {name: [entry.document() for entry in group] for name, group in suites.items()}
+    write_json(root / MARKER, {"suites": ranking})
+    write_json(root / "best_known.json", [solution.document() for solution in best])
+    shutil.copytree(ASSETS, root / "assets")
+    for entry in entries:
+        downloads = list(_copied(entry, root))
+        write_text(root / submission_path(entry.folder), submission_page(entry, downloads))
+    for name, group in suites.items():
+        write_text(root / board_path(name), board_page(name, group))
+        for label in dict.fromkeys(t.label for e in group for t in e.verification.tasks):
+            own = [s for s in best if _is_of(s, group, label)]
+            write_text(root / task_path(name, label), task_page(name, label, group, own))
+    write_text(root / "best-known.html", best_page(best, _solutions(entries, best, root)))
+    write_text(root / "about.html", about_page())
+    write_text(root / "index.html", index_page(suites, best))
+
+
+def _is_of(solution: BestKnown, group: Sequence[Entry], label: str) -> bool:
+    """Whether a solution, of whichever suite, is of an instance of a suite's task."""
+    task = next(t for e in group for t in e.verification.tasks if t.label == label)
+    same = ("env", "scenario", "objective", "metric")
+    return all(getattr(task, name) == getattr(solution, name) for name in same) and any(
+        result.instance_id == solution.instance_id for result in task.results
     )
 
 
-def _suite(name: str, group: Sequence[Entry]) -> str:
-    tasks = [(task.label, task.metric) for task in group[0].verification.tasks]
-    heads = ["#", "method", "kind", "authors", "score, IQM [95 % interval]"]
-    heads += [f"{label}: {metric}" for label, metric in tasks]
-    heads += ["seeds", "training steps (attested)", "evaluations (attested)", "date"]
-    rows = []
-    for place, entry in enumerate(group, 1):
-        head, found = entry.submission, entry.verification
-        means = {task.label: task.mean_metric for task in found.tasks}
-        cells = [str(place), head.name, head.kind, ", ".join(head.authors) or "–"]
-        cells.append(f"{_number(found.iqm)} [{_number(found.iqm_low)}, {_number(found.iqm_high)}]")
-        cells += [f"{means[label]:,.2f}" if label in means else "–" for label, _ in tasks]
-        cells += [str(len(head.seeds)), f"{head.training_steps:,}"]
-        cells += [f"{head.training_evaluations:,}", head.date]
-        rows.append(cells)
-    return (
-        f"<h2>Suite {html.escape(name)}</h2>{_table(heads, rows, {0, *range(4, len(heads) - 1)})}"
-    )
+def _copied(entry: Entry, root: Path) -> Iterator[Download]:
+    """Copy what a submission offers, records compressed."""
+    target = root / "downloads" / slug(entry.folder)
+    target.mkdir(parents=True, exist_ok=True)
+    packed = target / f"{RECORDS_FILE}.gz"
+    with (
+        (entry.path / RECORDS_FILE).open("rb") as source,
+        packed.open("wb") as file,
+        # No name and no time, so that equal records give equal files.
+        gzip.GzipFile("", "wb", mtime=0, fileobj=file) as compressed,
+    ):
+        shutil.copyfileobj(source, compressed)
+    title = f"{RECORDS_FILE}.gz: actions, schedules and metrics of every episode"
+    yield Download(str(packed.relative_to(root)), title, packed.stat().st_size)
+    for name, title in DOWNLOADS.items():
+        if (entry.path / name).is_file():
+            shutil.copyfile(entry.path / name, target / name)
+            path = str((target / name).relative_to(root))
+            yield Download(path, title, (target / name).stat().st_size)
 
 
-def _best(best: Sequence[BestKnown]) -> str:
-    if not best:
-        return ""
-    heads = ["environment", "scenario", "instance", "metric", "best known", "method", "seed"]
-    rows = [
-        [
-            entry.env,
-            entry.scenario or "default",
-            entry.instance_id,
-            entry.metric,
-            f"{entry.value:,.3f}",
-            entry.name,
-            str(entry.seed),
-        ]
-        for entry in best
-    ]
-    return f"<h2>Best-known solutions</h2>{_table(heads, rows, {4, 6})}"
-
-
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], numeric: set[int]) -> str:
-    def cells(tag: str, values: Sequence[str]) -> str:
-        return "".join(
-            f"<{tag}{' class=n' if k in numeric else ''}>{html.escape(value)}</{tag}>"
-            for k, value in enumerate(values)
-        )
-
-    body = "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
-    return (
-        f"<div class='scroll'><table><thead><tr>{cells('th', heads)}</tr></thead>"
-        f"<tbody>{body}</tbody></table></div>"
-    )
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
+def _solutions(
+    entries: Sequence[Entry], best: Sequence[BestKnown], root: Path
+) -> dict[tuple[str, str], str]:
+    """Write the records of the best-known solutions, one file a task; returns their paths."""
+    wanted: dict[tuple[str, str], dict[tuple[str, int, int], BestKnown]] = {}
+    for solution in best:
+        of_task = wanted.setdefault((solution.suite, solution.task), {})
+        of_task[solution.folder, solution.seed, solution.instance] = solution
+    lines: dict[tuple[str, str], list[bytes]] = {key: [] for key in wanted}
+    for entry in entries:
+        if not any(entry.folder == solution.folder for solution in best):
+            continue
+        for line in (entry.path / RECORDS_FILE).read_bytes().splitlines(keepends=True):
+            record = json.loads(line)
+            key = (entry.submission.suite, record["task"])
+            place = (entry.folder, record["seed"], record["instance"])
+            if place in wanted.get(key, ()):
+                lines[key].append(line)
+    paths = {}
+    for (suite, task), found in lines.items():
+        path = f"downloads/best-known/{slug(suite)}--{slug(task)}.jsonl"
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_bytes(b"".join(found))
+        paths[suite, task] = path
+    return paths

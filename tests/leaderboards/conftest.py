@@ -6,20 +6,22 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 
-FAKES = str(Path(__file__).parents[1] / "experiments" / "fakes")
-if FAKES not in sys.path:
-    sys.path.insert(0, FAKES)
-if FAKES not in os.environ.get("PYTHONPATH", "").split(os.pathsep):
-    os.environ["PYTHONPATH"] = os.pathsep.join(
-        [FAKES, str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
-    ).rstrip(os.pathsep)
+HERE = Path(__file__).parent
+for FAKES in (str(HERE.parent / "experiments" / "fakes"), str(HERE)):
+    if FAKES not in sys.path:
+        sys.path.insert(0, FAKES)
+    if FAKES not in os.environ.get("PYTHONPATH", "").split(os.pathsep):
+        os.environ["PYTHONPATH"] = os.pathsep.join(
+            [FAKES, str(HERE.parents[1]), os.environ.get("PYTHONPATH", "")]
+        ).rstrip(os.pathsep)
 
 ENV = "fake_scheduling:fakes/Queue-v0"
 SUITE = {
@@ -56,16 +58,33 @@ def fake_run(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return run_suite(plan_suite(Suite.parse(SUITE), folder), make_executor("serial", 1))
 
 
-@pytest.fixture
-def submission(tmp_path: Path, fake_run: Any, suite_file: str) -> Callable[[str], Path]:
-    """Submit an agent of the run; returns the folder."""
+@pytest.fixture(scope="session")
+def submitted_once(
+    tmp_path_factory: pytest.TempPathFactory, fake_run: Any, suite_file: str
+) -> Callable[[str], Path]:
+    """Submit an agent of the run, each once; returns the folder, which is not to be changed."""
     from chipgym.experiments.submission import submit
+
+    root = tmp_path_factory.mktemp("submitted-once")
+
+    def make(agent: str) -> Path:
+        out = root / agent
+        if not out.exists():
+            options: dict[str, Any] = {"suite": suite_file, "imports": ["fake_scheduling"]}
+            outcome = submit(fake_run, agent, out, authors=["A. Tester"], **options)
+            assert outcome.passed, outcome.reasons
+        return out
+
+    return make
+
+
+@pytest.fixture
+def submission(tmp_path: Path, submitted_once: Callable[[str], Path]) -> Callable[[str], Path]:
+    """Return a copy of an agent's submission."""
 
     def make(agent: str) -> Path:
         out = tmp_path / "submissions" / agent
-        options: dict[str, Any] = {"suite": suite_file, "imports": ["fake_scheduling"]}
-        outcome = submit(fake_run, agent, out, authors=["A. Tester"], **options)
-        assert outcome.passed, outcome.reasons
+        shutil.copytree(submitted_once(agent), out)
         return out
 
     return make
@@ -79,15 +98,17 @@ def submit_suite(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., tupl
     from chipgym.experiments.submission import submit
     from chipgym.experiments.suite import Suite
 
-    def make(document: dict[str, Any]) -> tuple[Path, str]:
+    def make(
+        document: dict[str, Any], imports: Sequence[str] = (), checked: bool = True
+    ) -> tuple[Path, str]:
         root = tmp_path_factory.mktemp("submitted")
         path = root / "suite.yaml"
         path.write_text(yaml.safe_dump(document))
         run = run_suite(plan_suite(Suite.parse(document), root / "run"), make_executor("serial", 1))
         agent = document["agents"][0]["name"]
-        outcome = submit(run, agent, root / "submission", suite=str(path))
+        outcome = submit(run, agent, root / "submission", suite=str(path), imports=imports)
         assert outcome.passed, outcome.reasons
-        assert {task.feasibility for task in outcome.tasks} == {"checked"}
+        assert not checked or {task.feasibility for task in outcome.tasks} == {"checked"}
         return root / "submission", str(path)
 
     return make
@@ -156,7 +177,12 @@ def play_jointly() -> Callable[..., tuple[Any, Any]]:
             self.space.seed(seed)
 
         def act(self, observations: Any, masks: Any, problems: Any) -> list[Any]:
-            return [self.space.sample()]
+            sizes = getattr(self.space, "nvec", [])
+            if masks is None or sum(sizes) != len(masks[0]):
+                return [self.space.sample()]
+            parts = np.split(masks[0], np.cumsum(sizes)[:-1])
+            draw = self.space.np_random.choice
+            return [np.array([draw(np.flatnonzero(part)) for part in parts])]
 
     def play(document: dict[str, Any]) -> tuple[Any, Any]:
         env = JointEnv(make_parallel_env(TaskSpec.parse(document)))

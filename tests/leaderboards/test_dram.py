@@ -150,6 +150,19 @@ def alter_action(label: str) -> Callable[[list[Any]], None]:
     return change
 
 
+def out_of_range(name: str) -> Callable[[list[Any]], None]:
+    """Set a knob, or choose a command, that there is not."""
+
+    def change(records: list[Any]) -> None:
+        actions = record_of(records, name)["actions"]
+        if isinstance(actions[0], list):
+            actions[0][0] = 999
+        else:
+            actions[0] = 999
+
+    return change
+
+
 DDR3_CYCLE_NS, DDR4_CYCLE_NS = 1.25, 0.833
 
 
@@ -167,6 +180,8 @@ DDR3_CYCLE_NS, DDR4_CYCLE_NS = 1.25, 0.833
         (rename("design"), "instance_id = 'other'"),
         (rename("runtime"), "instance_id = 'other'"),
         (rename("command"), "instance_id = 'other'"),
+        (out_of_range("design"), r"instance 0: action 0 = .* is refused"),
+        (out_of_range("command"), r"instance 0: action 0 = .* is refused"),
         (alter_action("design"), r"instance 0: (action|episode_return|\w+ =|infeasible)"),
         (alter_action("tuning"), r"instance 0: (action|episode_return|\w+ =|the episode)"),
         (alter_action("runtime"), r"instance 0: (action|episode_return|\w+ =)"),

@@ -104,6 +104,10 @@ def long_recipe(records: list[Any]) -> None:
     records[1]["steps"] += 1
 
 
+def unknown_command(records: list[Any]) -> None:
+    records[1]["actions"][0] = 99
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
@@ -114,6 +118,7 @@ def long_recipe(records: list[Any]) -> None:
         (change_metric(1, "area_delay_product", 1 - 2e-9), "area_delay_product"),
         (other_actions(0), "instance 0: (episode_return|[a-z_]+ =)"),
         (other_actions(1), "instance 0: (episode_return|[a-z_]+ =)"),
+        (unknown_command, "action 0 = 99 is refused"),
         (other_circuit, "instance_id = 'control-80', replayed 'control-40'"),
         (long_recipe, "ended after 4 of 5"),
     ],

@@ -12,47 +12,15 @@ import yaml
 from chipgym.experiments.environments import probe
 from chipgym.experiments.executors import make_executor
 from chipgym.experiments.references import (
-    STORE,
-    TaskReferences,
     measure_references,
     reference_path,
     stored_references,
 )
 from chipgym.experiments.runner import plan_suite, run_suite
 from chipgym.experiments.submission import submit
-from chipgym.experiments.suite import Suite, TaskSpec, load_suite
+from chipgym.experiments.suite import Suite, TaskSpec
 from chipgym.leaderboards.feasibility import Violation
 from chipgym.leaderboards.verify import verify_submission
-
-FILES = sorted(STORE.glob("*.json"))
-MAKE_AGAIN = "make them again with the command that they name"
-
-
-def task_of(references: TaskReferences, *instances: int) -> TaskSpec:
-    """The task of some references."""
-    fields = references.model_dump(include={"env", "scenario", "objective", "split", "kwargs"})
-    return TaskSpec.parse({**fields, "instances": list(instances)})
-
-
-@pytest.mark.parametrize("path", FILES, ids=[path.stem for path in FILES])
-def test_stored_references_are_what_their_command_makes(path: Path) -> None:
-    references = TaskReferences.load(path)
-    task = task_of(references, 0, references.instances[-1].instance)
-    facts = probe(task)
-    assert reference_path(task) == path
-    assert references.simulator_version == facts.simulator_version, MAKE_AGAIN
-    assert stored_references(task, facts.simulator_version) == references, MAKE_AGAIN
-    made = measure_references(task, facts, references.command)
-    for entry in made.instances:
-        assert references.of(entry.instance) == entry, MAKE_AGAIN
-    assert references.command.startswith("chipgym leaderboard references")
-
-
-def test_the_demo_has_stored_references_that_tell_methods_apart() -> None:
-    for task in load_suite("quick").tasks:
-        references = stored_references(task, probe(task).simulator_version)
-        assert references is not None, MAKE_AGAIN
-        assert not set(task.instance_indexes) & set(references.excluded)
 
 
 def test_references_of_other_instances_or_versions_do_not_count(

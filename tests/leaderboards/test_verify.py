@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from chipgym.leaderboards.ranking import best_known, load_entries, rank
-from chipgym.leaderboards.schema import Verification, load_submission, read_records
-from chipgym.leaderboards.site import build_site
-from chipgym.leaderboards.verify import verify_in_fresh_process, verify_submission
+from chipgym.leaderboards.fresh_process import verify_in_fresh_process
+from chipgym.leaderboards.ranking import load_entries
+from chipgym.leaderboards.schema import (
+    Verification,
+    load_submission,
+    read_records,
+)
+from chipgym.leaderboards.verify import verify_submission
 from chipgym.simulators.core.errors import (
     FileFormatError,
     InvalidValueError,
@@ -84,71 +87,6 @@ def set_inside(name: str, key: Any, factor: float) -> Callable[[list[Any]], None
     return change
 
 
-def shift_start(records: list[Any]) -> None:
-    records[0]["schedule"]["start_us"][3] -= 1e-9
-
-
-def flip_action(records: list[Any]) -> None:
-    records[2]["actions"][4] = 1 - records[2]["actions"][4]
-
-
-def add_action(records: list[Any]) -> None:
-    records[0]["actions"].append(0)
-    records[0]["steps"] += 1
-
-
-def drop_action(records: list[Any]) -> None:
-    records[0]["actions"].pop()
-    records[0]["steps"] -= 1
-
-
-def duplicate(records: list[Any]) -> None:
-    records.append(records[0])
-
-
-def copy_to_other_instance(records: list[Any]) -> None:
-    records[1] = {**records[0], "instance": 1, "instance_id": "test-1"}
-
-
-@pytest.mark.parametrize(
-    ("change", "reason"),
-    [
-        (set_inside("metrics", "mean_latency_us", 0.9), "instance 1: mean_latency_us"),
-        (set_inside("metrics", "mean_latency_us", 1 - 1e-15), "instance 1: mean_latency_us"),
-        (set_inside("metrics", "energy_j", 0.999999), "instance 1: energy_j"),
-        (set_field("episode_return", 0.0), "episode_return"),
-        (set_field("evaluations", 0), "evaluations = 0, replayed 1"),
-        (set_field("steps", 11), "steps = 11, replayed 12"),
-        (set_field("instance_id", "test-3"), "instance_id = 'test-3', replayed 'test-1'"),
-        (set_field("schedule", None), "the schedule is missing"),
-        (set_field("actions", [7] * 12), "action 0 = 7 is refused"),
-        (set_field("actions", []), "does not end after its 0 actions"),
-        (set_field("metrics", {"mean_latency_us": 1.0}), "metrics are"),
-        (set_field("seed", 5), "seed 5.*does not belong"),
-        (set_field("task", "other"), "task other.*does not belong"),
-        (set_field("surprise", 1), "surprise"),
-        (shift_start, r"schedule start_us\[3\]"),
-        (flip_action, "instance 2: (action 4|mean_latency|episode_return|schedule)"),
-        (add_action, "ended after 12 of 13"),
-        (drop_action, "does not end after its 11 actions"),
-        (set_field("agent", "other"), "records of several agents: biased, other"),
-        (duplicate, "two records of task heavy, seed 0, instance 0"),
-        (copy_to_other_instance, "instance 1"),
-        (lambda records: records.pop(), "1 records are missing, the first of task light"),
-    ],
-)
-def test_tampered_records_are_rejected(
-    submission: Submit, verify: Any, change: Callable[[list[Any]], None], reason: str
-) -> None:
-    folder = submission("biased")
-    edit_records(folder, change)
-    outcome = verify(folder)
-    assert not outcome.passed
-    assert outcome.tasks == ()
-    assert outcome.iqm is None
-    assert re.search(reason, outcome.reasons[0]), outcome.reasons[0]
-
-
 def test_energies_may_differ_in_the_last_bits(submission: Submit, verify: Any) -> None:
     folder = submission("biased")
     edit_records(folder, set_inside("metrics", "energy_j", 1 + 1e-12))
@@ -163,53 +101,6 @@ def claim(path: str, value: Any) -> Callable[[Any], None]:
         document[last] = value
 
     return change
-
-
-@pytest.mark.parametrize(
-    ("change", "reason"),
-    [
-        (claim("claims.iqm", 9.0), "claimed iqm = 9.0"),
-        (claim("claims.mean_metric.heavy", 1.0), "claimed mean metric of heavy = 1.0"),
-        (claim("tasks.0.instances", [0, 1, 2]), "tasks are not those of suite 'fakes'"),
-        (claim("tasks.0.kwargs", {"num_jobs": 1}), "tasks are not those of suite 'fakes'"),
-        (claim("tasks.0.scenario", "noisy"), "tasks are not those of suite 'fakes'"),
-        (claim("tasks.0.env", "os:system-v0"), r"tasks\.0\.env"),
-        (claim("tasks.0.split", "train"), r"tasks\.0\.split"),
-        (claim("tasks.0.simulator_version", "fake-0"), "simulator version fake-0"),
-        (claim("seeds", [0, 1]), "records are missing"),
-        (claim("suite", "other"), "for suite 'other'"),
-        (claim("format", 2), "format"),
-        (claim("date", "yesterday"), "date"),
-        (claim("date", "2026-02-31"), "not in the calendar"),
-        (claim("seeds", [0, 0]), "seeds must be distinct"),
-        (claim("claims.mean_metric.other", 1.0), "claimed mean metric of other"),
-    ],
-)
-def test_false_heads_are_rejected(
-    submission: Submit, verify: Any, change: Callable[[Any], None], reason: str
-) -> None:
-    folder = submission("biased")
-    edit_head(folder, change)
-    outcome = verify(folder)
-    assert not outcome.passed
-    assert re.search(reason, outcome.reasons[0]), outcome.reasons[0]
-
-
-def test_only_plain_files_of_limited_size(
-    submission: Submit, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = submission("greedy")
-    (folder / "policy.pkl").write_bytes(b"\x80\x04.")
-    with pytest.raises(FileFormatError, match=r"policy\.pkl: not allowed"):
-        load_submission(folder)
-    (folder / "policy.pkl").unlink()
-    (folder / "README.md").symlink_to("/etc/hostname")
-    with pytest.raises(FileFormatError, match=r"README\.md: not allowed"):
-        load_submission(folder)
-    (folder / "README.md").unlink()
-    monkeypatch.setattr("chipgym.leaderboards.schema.MAX_RECORDS_BYTES", 1000)
-    with pytest.raises(FileFormatError, match="at most 1000"):
-        load_submission(folder)
 
 
 def test_a_submission_names_shipped_suites_but_no_files(
@@ -231,10 +122,14 @@ def test_modules_that_do_not_exist_are_named(submission: Submit, suite_file: str
         verify_in_fresh_process(folder, suite=suite_file, imports=["no_module"])
 
 
-def test_records_changed_after_the_verification_are_not_ranked(submission: Submit) -> None:
+@pytest.mark.parametrize("edit", ["records", "head"])
+def test_what_changed_after_the_verification_is_not_ranked(submission: Submit, edit: str) -> None:
     folder = submission("greedy")
     assert len(load_entries(folder.parent)) == 1
-    edit_records(folder, set_field("evaluations", 0))
+    if edit == "records":
+        edit_records(folder, set_field("evaluations", 0))
+    else:
+        edit_head(folder, claim("training_steps", 1))
     assert load_entries(folder.parent) == []
 
 
@@ -282,42 +177,3 @@ def test_a_rejected_submission_leaves_nothing(
     assert list(out.parent.iterdir()) == []
     with pytest.raises(UnknownNameError, match="did you mean 'greedy'"):
         module.submit(fake_run, "gredy", out, **options)
-
-
-def test_ranking_and_site_use_only_what_was_verified(submission: Submit, tmp_path: Path) -> None:
-    folders = {name: submission(name) for name in ("random", "greedy", "biased")}
-    root = folders["greedy"].parent
-    edit_head(folders["random"], claim("claims.iqm", 99.0))
-    failed = Verification.load(folders["biased"] / "verified.json")
-    failed.model_copy(update={"passed": False}).save(folders["biased"] / "verified.json")
-
-    entries = load_entries(root)
-    assert [entry.submission.name for entry in rank(entries)["fakes"]] == ["greedy", "random"]
-    best = best_known(entries)
-    assert len(best) == 7
-    for solution in best:
-        values = [
-            result.metric
-            for entry in entries
-            for task in entry.verification.tasks
-            for result in task.results
-            if (task.scenario, result.instance) == (solution.scenario, solution.instance)
-        ]
-        assert solution.value == min(values)
-
-    page = build_site(entries, tmp_path / "site").read_text()
-    assert "99.0" not in page
-    assert page.index("greedy") < page.index("random")
-    for word in ("http://", "https://", "<script", "src="):
-        assert word not in page
-    ranking = json.loads((tmp_path / "site" / "leaderboard.json").read_text())
-    assert [row["name"] for row in ranking["suites"]["fakes"]] == ["greedy", "random"]
-    assert len(json.loads((tmp_path / "site" / "best_known.json").read_text())) == 7
-
-
-def test_names_are_escaped_on_the_site(submission: Submit, tmp_path: Path) -> None:
-    folder = submission("greedy")
-    edit_head(folder, claim("authors", ["<script>alert(1)</script>"]))
-    page = build_site(load_entries(folder.parent), tmp_path / "site").read_text()
-    assert "<script" not in page
-    assert "&lt;script&gt;" in page

@@ -1,0 +1,163 @@
+"""Charts as SVG: intervals, performance profiles, and learning curves.
+
+Colours come from the style sheet (classes ``s0`` to ``s7``), so that they suit light and dark.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from chipgym.leaderboards.site.html import escape
+
+__all__ = ["Scale", "Series", "interval_mark", "line_chart"]
+
+SERIES = 8
+"""Series that have a colour of their own; further ones are drawn in grey."""
+
+WIDTH, HEIGHT = 720.0, 320.0
+LEFT, RIGHT, TOP, BOTTOM = 52.0, 14.0, 10.0, 40.0
+MARK_WIDTH, MARK_HEIGHT, MARK_EDGE = 168.0, 20.0, 6.0
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A range of values on a range of places."""
+
+    low: float
+    high: float
+    start: float
+    stop: float
+
+    def at(self, value: float) -> float:
+        """Place of a value, kept inside."""
+        share = (value - self.low) / ((self.high - self.low) or 1.0)
+        return self.start + min(max(share, 0.0), 1.0) * (self.stop - self.start)
+
+    def ticks(self, count: int = 6) -> list[float]:
+        """Round values in the range."""
+        raw = (self.high - self.low) / count
+        if not raw > 0:
+            return [self.low]
+        power = 10.0 ** math.floor(math.log10(raw))
+        step = next(f * power for f in (1.0, 2.0, 5.0, 10.0) if f * power >= raw * 0.999)
+        first, last = math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9)
+        return [k * step for k in range(first, last + 1)]
+
+
+@dataclass(frozen=True)
+class Series:
+    """A line: name, points (x, y), and a band of (low, high) for each point or none."""
+
+    name: str
+    points: Sequence[tuple[float, float]]
+    band: Sequence[tuple[float, float]] = ()
+
+
+def interval_mark(
+    value: float | None, low: float | None, high: float | None, scale: tuple[float, float]
+) -> str:
+    """A point with its interval, on the axis that a table's rows share."""
+    if value is None or low is None or high is None:
+        return ""
+    place = Scale(*scale, MARK_EDGE, MARK_WIDTH - MARK_EDGE)
+    middle = MARK_HEIGHT / 2
+    lines = "".join(
+        f'<line class="{name}" x1="{place.at(x):.1f}" x2="{place.at(x):.1f}" y1="1" '
+        f'y2="{MARK_HEIGHT - 1:.0f}"/>'
+        for x, name in ((0.0, "zero"), (1.0, "one"))
+        if scale[0] <= x <= scale[1]
+    )
+    return (
+        f'<svg class="mark" viewBox="0 0 {MARK_WIDTH:.0f} {MARK_HEIGHT:.0f}" aria-hidden="true">'
+        f'{lines}<line class="whisker" x1="{place.at(low):.1f}" x2="{place.at(high):.1f}" '
+        f'y1="{middle}" y2="{middle}"/><circle cx="{place.at(value):.1f}" cy="{middle}" r="4"/>'
+        "</svg>"
+    )
+
+
+def line_chart(
+    title: str,
+    series: Sequence[Series],
+    x_title: str,
+    y_title: str,
+    *,
+    y_range: tuple[float, float] | None = None,
+    steps: bool = False,
+) -> str:
+    """Lines over common axes, with a legend below; empty if there is nothing to draw."""
+    series = [entry for entry in series if entry.points]
+    xs = [x for entry in series for x, _ in entry.points]
+    if not xs:
+        return ""
+    ys = [y for entry in series for _, y in entry.points]
+    ys += [bound for entry in series for pair in entry.band for bound in pair]
+    low, high = y_range or _padded(min(ys), max(ys))
+    across = Scale(min(xs), max(xs), LEFT, WIDTH - RIGHT)
+    up = Scale(low, high, HEIGHT - BOTTOM, TOP)
+    drawn = "".join(
+        _line(entry, min(number, SERIES), across, up, steps)
+        for number, entry in reversed(list(enumerate(series)))
+    )
+    legend = "".join(
+        f'<li><span class="key s{min(number, SERIES)}"></span>{escape(entry.name)}</li>'
+        for number, entry in enumerate(series)
+    )
+    return (
+        f'<figure><svg class="chart" viewBox="0 0 {WIDTH:.0f} {HEIGHT:.0f}" role="img" '
+        f'aria-label="{escape(title)}">{_axes(across, up, x_title, y_title)}{drawn}</svg>'
+        f'<figcaption>{escape(title)}</figcaption><ul class="legend">{legend}</ul></figure>'
+    )
+
+
+def _padded(low: float, high: float) -> tuple[float, float]:
+    room = 0.06 * (high - low) or 0.5
+    return low - room, high + room
+
+
+def _line(entry: Series, number: int, across: Scale, up: Scale, steps: bool) -> str:
+    places = [(across.at(x), up.at(y)) for x, y in entry.points]
+    parts = [f"M{places[0][0]:.1f} {places[0][1]:.1f}"]
+    for x, y in places[1:]:
+        parts.append(f"H{x:.1f}V{y:.1f}" if steps else f"L{x:.1f} {y:.1f}")
+    band = ""
+    if entry.band:
+        edge = [(across.at(x), *map(up.at, pair)) for (x, _), pair in _pairs(entry)]
+        outline = [f"{x:.1f} {high:.1f}" for x, _, high in edge]
+        outline += [f"{x:.1f} {low:.1f}" for x, low, _ in reversed(edge)]
+        band = f'<path class="band s{number}" d="M{"L".join(outline)}Z"/>'
+    return f'{band}<path class="line s{number}" d="{"".join(parts)}"/>'
+
+
+def _pairs(entry: Series) -> list[tuple[tuple[float, float], tuple[float, float]]]:
+    return list(zip(entry.points, entry.band, strict=True))
+
+
+def _axes(across: Scale, up: Scale, x_title: str, y_title: str) -> str:
+    parts = []
+    for value in up.ticks(5):
+        y = up.at(value)
+        parts.append(
+            f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
+            f'<text class="tick end" x="{LEFT - 8}" y="{y + 4:.1f}">{_tick(value)}</text>'
+        )
+    floor = HEIGHT - BOTTOM
+    for value in across.ticks(7):
+        x = across.at(value)
+        parts.append(f'<text class="tick mid" x="{x:.1f}" y="{floor + 17}">{_tick(value)}</text>')
+    middle = (LEFT + WIDTH - RIGHT) / 2
+    parts.append(
+        f'<line class="axis" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{floor}" y2="{floor}"/>'
+        f'<text class="title mid" x="{middle}" y="{HEIGHT - 5}">{escape(x_title)}</text>'
+        f'<text class="title mid" transform="translate(12 {(TOP + floor) / 2}) rotate(-90)">'
+        f"{escape(y_title)}</text>"
+    )
+    return "".join(parts)
+
+
+def _tick(value: float) -> str:
+    for limit, suffix in ((1e6, "M"), (1e3, "k")):
+        if abs(value) >= limit:
+            return f"{value / limit:.4g}{suffix}"
+    return f"{value:.4g}".replace("-", "−")
