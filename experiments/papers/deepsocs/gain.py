@@ -15,11 +15,15 @@ import numpy as np
 import numpy.typing as npt
 
 from chipgym.agents.schedulers.late_binding import SHARE
+from chipgym.agents.schedulers.learned import LearnedScheduler
 from chipgym.envs.soc_scheduling.generator import InstanceGenerator
 from chipgym.envs.soc_scheduling.presets import SCENARIOS
+from chipgym.envs.soc_scheduling.vector_env import SocSchedulingVectorEnv
 from chipgym.experiments.papers.core.registry import Report
 from chipgym.experiments.papers.core.tables import Table, interval_text
 from chipgym.experiments.papers.core.tasks import Task, run_tasks
+from chipgym.experiments.papers.deepsocs.entrants import WEIGHTS, content_of, find_weights
+from chipgym.experiments.papers.deepsocs.play import play_streams as play_many
 from chipgym.experiments.policies import build_policy
 from chipgym.experiments.statistics import Interval
 from chipgym.simulators.core.files import write_json
@@ -34,21 +38,48 @@ __all__ = ["CONTENDED", "gain_interval", "measure_gains", "play_streams", "run"]
 FUNCTION = "chipgym.experiments.papers.deepsocs.gain:play_streams"
 CONTENDED = ("six-app-mid", "six-app-high", "wifi-mix", "bursty", "canonical-open", "scaled-cpu")
 """Scenarios in which jobs compete all the time."""
+LEARNED = "learned-scheduler"
+SEEDS = 5
+PLANNER_STREAMS = 10
 # Streams of one part of the study: short, so that little is lost where it is interrupted.
-PART = 10
+PART = 50
 RESAMPLES = 10_000
 BOOTSTRAP_SEED = 7
 Floats = npt.NDArray[np.float64]
 
 
-def run(out: Path, *, quick: bool, workers: int, report: Report) -> dict[str, Any]:
-    """Measure the planner and late binding, which need no training, in all scenarios."""
+def run(
+    out: Path, *, quick: bool, workers: int, report: Report, weights: Path = WEIGHTS
+) -> dict[str, Any]:
+    """Measure the learned scheduler, and late binding and the planner, which need no training.
+
+    Parameters
+    ----------
+    out : path
+        What it holds already is not done again.
+    quick : bool
+        One scenario, two streams.
+    workers : int
+    report : callable
+    weights : path
+        Folder of trained weights.
+
+    Raises
+    ------
+    MissingWeightsError
+        The learned scheduler has not been trained.
+    """
+    trained = [
+        {"place": str(place), "content": content_of(place)}
+        for place in (find_weights(LEARNED, seed, folder=weights) for seed in range(SEEDS))
+    ]
+    few = 2 if quick else PLANNER_STREAMS
     return measure_gains(
         out,
-        {"rollout-planner": [{}], "late-binding": [{}]},
-        winner="rollout-planner",
+        {LEARNED: trained, "late-binding": [{}], "rollout-planner": [{}]},
+        winner=LEARNED,
         scenarios=CONTENDED[:1] if quick else tuple(SCENARIOS),
-        streams=2 if quick else 100,
+        streams=lambda name, _: few if name == "rollout-planner" or quick else 100,
         workers=workers,
         report=report,
     )
@@ -82,6 +113,8 @@ def play_streams(
     """
     if policy == "late-binding" and not kwargs:
         return _by_the_simulator(scenario, first, count)
+    if policy == LEARNED:
+        return _many_at_once(Path(kwargs["place"]), scenario, first, count)
     env = gym.make("chipgym/SocScheduling-v0", scenario=scenario, split="test")
     core: Any = env.unwrapped
     player = build_policy(policy, kwargs)
@@ -99,6 +132,18 @@ def play_streams(
         record["etf_latency_us"].append(core.instance.etf_latency_us / len(core.instance.workload))
     env.close()
     return record
+
+
+def _many_at_once(place: Path, scenario: str, first: int, count: int) -> dict[str, list[float]]:
+    """The learned scheduler, whose choices do not depend on how many streams are played."""
+    envs = SocSchedulingVectorEnv(count, scenario, split="test", autoreset_mode="Disabled")
+    generator = InstanceGenerator(SCENARIOS[scenario])
+    shape = generator.scenario.num_slots, generator.platform.num_pes
+    streams = range(first, first + count)
+    latency_us = play_many(LearnedScheduler(place, None, *shape), envs, streams, views=False)
+    instances = [generator.test(stream) for stream in streams]
+    etf = [instance.etf_latency_us / len(instance.workload) for instance in instances]
+    return {"latency_us": latency_us.tolist(), "etf_latency_us": etf}
 
 
 def _by_the_simulator(scenario: str, first: int, count: int) -> dict[str, list[float]]:
@@ -144,7 +189,7 @@ def measure_gains(
     workers: int,
     report: Report,
 ) -> dict[str, Any]:
-    """Measure schedulers; write ``records.json``, a table and ``gain_over_etf.json``.
+    """Measure schedulers; write ``gain_records.json``, a table and ``gain_over_etf.json``.
 
     Parameters
     ----------
@@ -189,7 +234,7 @@ def measure_gains(
         "scenarios": documents[winner],
         "others": others,
     }
-    write_json(out / "records.json", records)
+    write_json(out / "gain_records.json", records)
     write_json(out / "gain_over_etf.json", document)
     _table(documents, scenarios).write(out, "gain_over_etf")
     return document

@@ -31,6 +31,7 @@ from chipgym.experiments.papers.deepsocs.entrants import (
     find_weights,
 )
 from chipgym.experiments.papers.deepsocs.figures import gain_bars, gain_figure, latency_figure
+from chipgym.experiments.papers.deepsocs.gain import run as measure
 from chipgym.experiments.papers.deepsocs.points import (
     BOUNDED,
     SWEEPS,
@@ -46,14 +47,13 @@ from chipgym.experiments.papers.deepsocs.tables import (
     latency_table,
     omission_table,
 )
-from chipgym.simulators.core.files import read_json, write_json, write_text
+from chipgym.simulators.core.files import write_json, write_text
 from chipgym.simulators.soc.simulate import SIMULATOR_VERSION
 
 __all__ = ["FULL", "QUICK", "Plan", "run"]
 
 PACKAGE = "chipgym.experiments.papers.deepsocs"
 PLANNER = "rollout-planner"
-GAINS = Path(__file__).parent / "results" / "gain_over_etf.json"
 NAMES = tuple(name for name in ENTRANTS if not ENTRANTS[name].of)
 """Everybody but the ablations, in the order of tables and figures."""
 
@@ -166,7 +166,14 @@ def run(
     for sweep in plan.sweeps:
         write_text(out / f"{sweep.name}.svg", latency_figure(records, sweep, NAMES))
         write_text(out / f"{sweep.name}-gain.svg", gain_figure(records, sweep, NAMES))
-    write_text(out / "gain.svg", gain_bars(read_json(GAINS)))
+    try:
+        gains = measure(
+            out, quick=quick, workers=workers, report=report, weights=weights or WEIGHTS
+        )
+    except MissingWeightsError as error:
+        summary["gain_over_etf"] = str(error)
+    else:
+        write_text(out / "gain.svg", gain_bars(gains))
     write_json(out / "summary.json", summary)
     return summary
 

@@ -55,7 +55,7 @@ def test_the_document_holds_every_scenario_and_scheduler(tmp_path):
     assert facts["ci95_low_percent"] <= facts["mean_gain_percent"] <= facts["ci95_high_percent"]
     assert facts["mean_gain_percent"] > 0
     assert abs(document["others"]["ETF"]["scenarios"]["canonical"]["mean_gain_percent"]) < 1e-9
-    records = json.loads((tmp_path / "records.json").read_text())
+    records = json.loads((tmp_path / "gain_records.json").read_text())
     assert len(records["late-binding"]["six-app-high"][0]["latency_us"]) == 11
     before = {path.name: path.read_bytes() for path in (tmp_path / "raw").iterdir()}
     assert measure_gains(tmp_path, **arguments) == document
