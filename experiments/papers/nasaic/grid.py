@@ -175,7 +175,7 @@ def _search(
     for start in range(0, len(places), PAIRS_AT_ONCE):
         chunk = places[start : start + PAIRS_AT_ONCE]
         rows = list(zip(networks, chunk.T, strict=True))
-        energy = sum(own.energy[index][:, within] for own, index in rows)
+        energy = np.stack([own.energy[index][:, within] for own, index in rows]).sum(axis=0)
         times = np.stack([own.cycles[index][:, within] for own, index in rows])
         possible = (energy <= spec.energy_nj) & (times <= spec.latency_cycles).all(axis=0)
         possible &= times.sum(axis=0) <= base.problem.hardware.units * spec.latency_cycles
