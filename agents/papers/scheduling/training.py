@@ -192,7 +192,11 @@ class _Training:
     """A training under way: what its checkpoint holds."""
 
     def __init__(
-        self, learner: Learner, curve: Curve, identity: dict[str, Any], path: Path | str | None
+        self,
+        learner: Learner,
+        curve: Curve,
+        identity: dict[str, Any],
+        path: str | os.PathLike[str] | None,
     ) -> None:
         self.learner, self.curve, self.identity = learner, curve, identity
         self.path = None if path is None else Path(path)
