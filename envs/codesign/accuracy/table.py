@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,10 @@ import numpy as np
 
 from chipgym.envs.codesign.accuracy.data_sets import data_set_named
 from chipgym.envs.codesign.accuracy.predictor import Predictor
-from chipgym.envs.codesign.accuracy.provider import Accuracy, Task
+from chipgym.envs.codesign.accuracy.provider import Accuracy, Task, TrainingError
 from chipgym.envs.codesign.spaces import Architecture
 from chipgym.simulators.core.errors import ChipGymError, FileFormatError, InvalidValueError
-from chipgym.simulators.core.files import read_json, write_json
+from chipgym.simulators.core.files import read_json, write_text
 
 __all__ = ["MeasuredTable", "TableProvider", "read_table", "shipped_table", "write_table"]
 
@@ -24,6 +25,7 @@ FORMAT = "chipgym accuracy table 1"
 FOLDER = Path(__file__).parent.parent / "data"
 COMMAND = "python -m chipgym.experiments.papers.nasaic.table"
 MIN_PREDICTABLE = 20
+DIGITS = 6
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +41,8 @@ class MeasuredTable:
     seeds : tuple of int
     accuracies : dict
         For each architecture's key one accuracy a seed.
+    failures : dict
+        Why architectures could not be trained, by key.
     """
 
     data_set: str
@@ -47,6 +51,7 @@ class MeasuredTable:
     recipe: dict[str, Any]
     seeds: tuple[int, ...]
     accuracies: dict[str, tuple[float, ...]]
+    failures: dict[str, str] = field(default_factory=dict)
 
     def document(self) -> dict[str, Any]:
         """The table as a JSON document."""
@@ -57,13 +62,23 @@ class MeasuredTable:
             "command": self.command,
             "recipe": self.recipe,
             "seeds": list(self.seeds),
-            "accuracies": {key: list(self.accuracies[key]) for key in sorted(self.accuracies)},
+            "failures": {key: self.failures[key] for key in sorted(self.failures)},
+            "accuracies": {
+                key: [round(value, DIGITS) for value in self.accuracies[key]]
+                for key in sorted(self.accuracies)
+            },
         }
 
 
 def write_table(path: str | os.PathLike[str], table: MeasuredTable) -> None:
-    """Write a table."""
-    write_json(path, table.document())
+    """Write a table, an architecture a line."""
+    document = table.document()
+    rows = ",\n".join(
+        f"{json.dumps(key)}: {json.dumps(row, allow_nan=False)}"
+        for key, row in document.pop("accuracies").items()
+    )
+    head = json.dumps(document, indent=1, allow_nan=False)[:-2]
+    write_text(path, f'{head},\n "accuracies": {{\n{rows}\n}}\n}}\n')
 
 
 def read_table(path: str | os.PathLike[str]) -> MeasuredTable:
@@ -81,7 +96,8 @@ def read_table(path: str | os.PathLike[str]) -> MeasuredTable:
         rows = {key: tuple(map(float, row)) for key, row in document["accuracies"].items()}
         seeds = tuple(int(seed) for seed in document["seeds"])
         named = (document["data_set"], document["space"], document["command"])
-        table = MeasuredTable(*named, dict(document["recipe"]), seeds, rows)
+        failures = {str(key): str(why) for key, why in document.get("failures", {}).items()}
+        table = MeasuredTable(*named, dict(document["recipe"]), seeds, rows, failures)
         str(table.recipe["name"])
         data_set_named(table.data_set)
     except FileFormatError:
@@ -163,9 +179,13 @@ class TableProvider:
         ------
         InvalidValueError
             There is no table, or it is too small to predict from.
+        TrainingError
+            The table records that the architecture could not be trained.
         """
         table, predictor = self._table(task)
         recipe = str(table.recipe["name"])
+        if architecture.key in table.failures:
+            raise TrainingError(architecture.key, table.failures[architecture.key])
         row = table.accuracies.get(architecture.key)
         if row is not None:
             spread = float(np.std(row, ddof=1)) if len(row) > 1 else math.nan
