@@ -85,13 +85,13 @@ _ALL = (
     Scenario("digits-tiny-three", "Three networks on 8x8 digits", _tasks(*_TINY), "small"),
     Scenario(
         "w1-images",
-        "The form of NASAIC's W1 on images that ship in packages: MNIST at 14x14 pixels, and nuclei",
+        "The form of NASAIC's W1 on images that ship in packages: MNIST at 14x14, and nuclei",
         _tasks(_MNIST, _CELLS),
         "nasaic",
     ),
     Scenario(
         "w2-images",
-        "The form of NASAIC's W2 on images that ship in packages: digits, and MNIST at 14x14 pixels",
+        "The form of NASAIC's W2 on images that ship in packages: digits, and MNIST at 14x14",
         _tasks(_DIGITS, _MNIST),
         "nasaic",
     ),

@@ -1,8 +1,9 @@
 """Measure the accuracies of a search space by training its networks, and write them as a table.
 
 ``python -m chipgym.experiments.papers.nasaic.table --space resnet9-digits --data-set digits``
-trains a sample of the space, an architecture and seed a task. The results of finished tasks stay in the
-working folder, so an interrupted measurement goes on where it stopped.
+trains a sample of the space, an architecture and seed a task. The results of finished tasks stay in
+the working folder, so an interrupted measurement goes on where it stopped, and more architectures
+or seeds add to it.
 """
 
 from __future__ import annotations
