@@ -24,7 +24,7 @@ _ALL = (
     DataSet(
         "nuclei-stardist",
         "stardist's img2d.tif and mask2d.tif, of the 2018 Data Science Bowl (Caicedo et al., "
-        "Nature Methods 2019), averaged over 2x2 pixels, tiles of 32x32",
+        "Nature Methods 2019), tiles of 32x32 pixels",
         (1, 32, 32),
         2,
         nuclei_stardist,

@@ -18,7 +18,7 @@ from chipgym.simulators.accelerator.layer import Shape
 from chipgym.simulators.core.errors import FileFormatError
 from chipgym.simulators.core.hashing import hash_arrays
 
-__all__ = ["Array", "DataSet", "Images", "checked_classes", "split"]
+__all__ = ["SPLIT_SEED", "Array", "DataSet", "Images", "checked_classes", "split"]
 
 Array = npt.NDArray[Any]
 

@@ -71,7 +71,7 @@ class Recipe:
 _ALL = (
     Recipe("digits-short", train_images=300, epochs=6, noise=0.2),
     Recipe("mnist-short", train_images=300, epochs=5, noise=0.1),
-    Recipe("nuclei-stardist-short", epochs=5, batch=4, noise=1.0, flips=True),
+    Recipe("nuclei-stardist-short", 32, epochs=5, batch=4, noise=1.2, flips=True),
     Recipe("cifar-short", 10_000, 5, 128, shift=4, validation=0.1, patience=2),
     Recipe("stl-short", epochs=5, batch=64, shift=8, validation=0.1, patience=2),
     Recipe(

@@ -64,8 +64,10 @@ def train_network(
         model: nn.Module = NetworkModule(network)
         # Convolutions of small images are quicker in this order; results are the same but rounding.
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        _Training(model, architecture.key, images, recipe, rng).run()
-        return _score(model, architecture.key, images, recipe, data_set.segmentation)
+        training = _Training(model, architecture.key, images, recipe, rng)
+        training.run()
+        threshold = training.threshold() if data_set.segmentation else None
+        return _score(model, architecture.key, images, recipe, threshold)
 
 
 class _Training:
@@ -143,6 +145,23 @@ class _Training:
             self.optimizer.step()
             self.schedule.step()
 
+    def threshold(self) -> float:
+        """Return from which margin on a pixel is foreground: what is best on the training images.
+
+        The threshold of a short training lags behind what it has learnt to tell apart.
+        """
+        self.model.eval()
+        margins = []
+        with torch.no_grad():
+            for part in torch.split(self.inputs, SETTLING_BATCH):
+                margins.append(_margin(self.model(_noisy(part, self.recipe, self.rng))))
+        margin, truth = torch.cat(margins).flatten(), self.labels.flatten() == 1
+        # Intersection and union of every cut between two margins, from the highest down.
+        order = torch.argsort(margin, descending=True, stable=True)
+        hits = truth[order].cumsum(0)
+        union = torch.arange(1, len(order) + 1) + truth.sum() - hits
+        return float(margin[order[int((hits / union).argmax())]])
+
     def _loss(self, batch: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Return the cross entropy; in segmentation plus 1 minus the soft Dice coefficient.
 
@@ -200,10 +219,18 @@ def _noisy(batch: torch.Tensor, recipe: Recipe, rng: np.random.Generator) -> tor
     return batch + recipe.noise * torch.from_numpy(noise)
 
 
+def _margin(output: torch.Tensor) -> torch.Tensor:
+    """Return by how much the foreground's output exceeds the background's."""
+    return output[:, 1] - output[:, 0]
+
+
 def _score(
-    model: nn.Module, name: str, images: Images, recipe: Recipe, segmentation: bool
+    model: nn.Module, name: str, images: Images, recipe: Recipe, threshold: float | None
 ) -> float:
-    """Measure on held-out images, with a noise that is the same for all networks."""
+    """Measure on held-out images, with a noise that is the same for all networks.
+
+    With a threshold, intersection over union of what lies above it; else the share of hits.
+    """
     rng = np.random.default_rng(TEST_NOISE_SEED)
     inputs = _noisy(torch.from_numpy(images.test), recipe, rng)
     inputs = inputs.contiguous(memory_format=torch.channels_last)
@@ -214,11 +241,11 @@ def _score(
             output = model(part)
             if not torch.isfinite(output).all():
                 raise TrainingError(name, "an output is not finite")
-            found = output.argmax(dim=1)
-            if segmentation:
-                hits += int(((found == 1) & (truth == 1)).sum())
-                union += int(((found == 1) | (truth == 1)).sum())
-            else:
-                hits += int((found == truth).sum())
+            if threshold is None:
+                hits += int((output.argmax(dim=1) == truth).sum())
                 union += len(truth)
+            else:
+                found = _margin(output) >= threshold
+                hits += int((found & (truth == 1)).sum())
+                union += int((found | (truth == 1)).sum())
     return hits / union
