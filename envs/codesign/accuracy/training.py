@@ -151,10 +151,11 @@ class _Training:
         The threshold of a short training lags behind what it has learnt to tell apart.
         """
         self.model.eval()
-        margins = []
         with torch.no_grad():
-            for part in torch.split(self.inputs, SETTLING_BATCH):
-                margins.append(_margin(self.model(_noisy(part, self.recipe, self.rng))))
+            margins = [
+                _margin(self.model(_noisy(part, self.recipe, self.rng)))
+                for part in torch.split(self.inputs, SETTLING_BATCH)
+            ]
         margin, truth = torch.cat(margins).flatten(), self.labels.flatten() == 1
         # Intersection and union of every cut between two margins, from the highest down.
         order = torch.argsort(margin, descending=True, stable=True)
