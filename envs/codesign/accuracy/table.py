@@ -19,7 +19,15 @@ from chipgym.envs.codesign.spaces import Architecture
 from chipgym.simulators.core.errors import ChipGymError, FileFormatError, InvalidValueError
 from chipgym.simulators.core.files import read_json, write_text
 
-__all__ = ["MeasuredTable", "TableProvider", "read_table", "shipped_table", "write_table"]
+__all__ = [
+    "MeasuredTable",
+    "TableProvider",
+    "fit_predictor",
+    "read_table",
+    "shipped_table",
+    "shipped_tables",
+    "write_table",
+]
 
 FORMAT = "chipgym accuracy table 1"
 FOLDER = Path(__file__).parent.parent / "data"
@@ -127,16 +135,25 @@ def shipped_table(task: Task) -> Path:
     return FOLDER / f"accuracy-{task.space}-{task.data_set}.json"
 
 
+def shipped_tables() -> list[Path]:
+    """Return the files of all shipped tables."""
+    return sorted(FOLDER.glob("accuracy-*.json"))
+
+
+def fit_predictor(table: MeasuredTable) -> Predictor | None:
+    """Fit a predictor of the mean over the seeds; None where the table is too small for one."""
+    if len(table.accuracies) < MIN_PREDICTABLE:
+        return None
+    entry = data_set_named(table.data_set)
+    means = np.array([np.mean(row) for row in table.accuracies.values()])
+    architectures = [Architecture.of_key(key) for key in table.accuracies]
+    return Predictor(architectures, means, entry.shape, entry.classes)
+
+
 @lru_cache(maxsize=16)
 def _opened(path: str, changed: int) -> tuple[MeasuredTable, Predictor | None]:
     table = read_table(path)
-    keys = list(table.accuracies)
-    if len(keys) < MIN_PREDICTABLE:
-        return table, None
-    entry = data_set_named(table.data_set)
-    means = np.array([np.mean(table.accuracies[key]) for key in keys])
-    architectures = [Architecture.of_key(key) for key in keys]
-    return table, Predictor(architectures, means, entry.shape, entry.classes)
+    return table, fit_predictor(table)
 
 
 class TableProvider:
@@ -196,4 +213,5 @@ class TableProvider:
         if predictor is None or architecture.family not in families:
             raise InvalidValueError("architecture", architecture.key, "one of the table")
         value = predictor.predict(architecture)
-        return Accuracy(value, table.data_set, recipe, table.seeds, False, predictor.error)
+        error = predictor.error.root_mean_square
+        return Accuracy(value, table.data_set, recipe, table.seeds, False, error)
