@@ -12,6 +12,7 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from chipgym.envs.codesign.accuracy.data_sets import data_set_named
@@ -20,7 +21,9 @@ from chipgym.envs.codesign.accuracy.table import MeasuredTable, read_table, ship
 from chipgym.envs.codesign.spaces import space_named
 from chipgym.experiments.papers.core.tables import Table
 
-__all__ = ["main", "markdown", "report"]
+__all__ = ["main", "markdown", "page", "report"]
+
+PAGE = Path(__file__).with_suffix(".md")
 
 
 def _shipped() -> list[tuple[MeasuredTable, TableStatistics]]:
@@ -81,6 +84,11 @@ def markdown() -> str:
         "Predicted: ridge regression, five folds, architectures not used in the fit", errors
     )
     return f"{measured.markdown()}\n{predicted.markdown()}\n{text}"
+
+
+def page() -> str:
+    """Return the documentation page."""
+    return PAGE.read_text(encoding="utf-8").replace("{{ tables }}", markdown())
 
 
 def _details(table: MeasuredTable) -> str:

@@ -26,7 +26,6 @@ from chipgym.envs.codesign.accuracy.train_provider import TrainProvider
 from chipgym.envs.codesign.spaces import SPACES, Architecture, cell_text
 from chipgym.experiments.papers.nasaic.table import main, sample_architectures
 from chipgym.simulators.core.errors import (
-    ChipGymError,
     FileFormatError,
     InvalidValueError,
     UnknownNameError,
@@ -80,6 +79,25 @@ def test_a_missing_table_names_the_command() -> None:
         TableProvider().check(Task("d", "digits", "resnet9-cifar"))
 
 
+def test_a_recorded_failure_is_an_error_not_a_zero(tmp_path: Path) -> None:
+    table = read_table(shipped_table(TINY))
+    path = tmp_path / "table.json"
+    why = {SMALL.key: "seed 1: the loss is not finite"}
+    rows = {key: row for key, row in table.accuracies.items() if key != SMALL.key}
+    write_table(path, MeasuredTable(**{**vars(table), "accuracies": rows, "failures": why}))
+    assert read_table(path).failures == why
+    with pytest.raises(TrainingError, match="not finite"):
+        TableProvider(path).accuracy(TINY, SMALL)
+
+
+def test_a_table_of_failures_only_is_no_table(tmp_path: Path) -> None:
+    table = read_table(shipped_table(TINY))
+    failed = MeasuredTable(**{**vars(table), "accuracies": {}, "failures": {SMALL.key: "-"}})
+    write_table(tmp_path / "table.json", failed)
+    with pytest.raises(FileFormatError, match="empty"):
+        read_table(tmp_path / "table.json")
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -97,8 +115,25 @@ def test_broken_tables(text: str, tmp_path: Path) -> None:
         read_table(path)
 
 
+def test_a_table_that_was_cut_off(tmp_path: Path) -> None:
+    text = shipped_table(TINY).read_text()
+    path = tmp_path / "table.json"
+    for count in (len(text) // 2, len(text) - 4):
+        path.write_text(text[:count])
+        with pytest.raises(FileFormatError, match="not JSON"):
+            read_table(path)
+
+
 @pytest.mark.parametrize(
-    "rows", [{}, {"resnet9:4-4-0-8-0": [0.5]}, {"resnet9:4": [2.0, 0.1]}, {"x": [0.1, 0.2]}]
+    "rows",
+    [
+        {},
+        {"resnet9:4-4-0-8-0": [0.5]},
+        {"resnet9:4-4-0-8-0": [2.0, 0.1]},
+        {"resnet9:4-4-0-8-0": [0.5, -0.1]},
+        {"x": [0.1, 0.2]},
+        {"resnet9:4-x": [0.1, 0.2]},
+    ],
 )
 def test_tables_with_broken_rows(rows: dict[str, list[float]], tmp_path: Path) -> None:
     path = tmp_path / "table.json"

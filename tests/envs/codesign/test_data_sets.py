@@ -147,7 +147,9 @@ def test_nuclei_of_stardist(tmp_path: Path) -> None:
     scale = np.percentile(picture[:64], 99)
     expected = np.clip(picture[64:96, 32:64] / scale, 0, 1)
     assert images.test[1, 0] == pytest.approx(expected, abs=1e-6)
-    assert sorted(images.train.sum(axis=(1, 2, 3))) != pytest.approx(images.test.sum(axis=(1, 2, 3)))
+    assert sorted(images.train.sum(axis=(1, 2, 3))) != pytest.approx(
+        images.test.sum(axis=(1, 2, 3))
+    )
     for wrong, why in ((np.zeros_like(mask), "no foreground"), (mask[:40], "a picture of")):
         _stardist(tmp_path, wrong)
         with pytest.raises(FileFormatError, match=why):
