@@ -124,11 +124,11 @@ def nuclei_stardist(folder: Path | None) -> Images:
     middle = len(picture) // 2
     # Only what is trained on decides the scale.
     scaled = np.clip(picture / max(np.percentile(picture[:middle], BRIGHTEST), 1.0), 0.0, 1.0)
-    parts = []
-    for half in (slice(None, middle), slice(middle, None)):
-        labels = _tiles(mask[half] > 0).astype(np.int64)
-        if not labels.any():
-            raise FileFormatError(folder / "mask2d.tif", "no foreground in a half of the image")
-        parts += [_tiles(scaled[half])[:, None].astype(np.float32), labels]
-    order = np.random.default_rng(SPLIT_SEED).permutation(len(parts[0]))
-    return Images(parts[0][order], parts[1][order], *parts[2:])
+    upper, lower = (
+        (_tiles(scaled[half])[:, None].astype(np.float32), _tiles(mask[half] > 0).astype(np.int64))
+        for half in (slice(None, middle), slice(middle, None))
+    )
+    if not (upper[1].any() and lower[1].any()):
+        raise FileFormatError(folder / "mask2d.tif", "no foreground in a half of the image")
+    order = np.random.default_rng(SPLIT_SEED).permutation(len(upper[0]))
+    return Images(upper[0][order], upper[1][order], *lower)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from chipgym.envs.codesign.accuracy import Task, TrainingError, make_provider
+from chipgym.envs.codesign.accuracy import Task, TrainingError, make_provider, training
 from chipgym.envs.codesign.accuracy import train_provider as module
 from chipgym.envs.codesign.accuracy.data_sets import DATA_SETS, Images, load_images
 from chipgym.envs.codesign.accuracy.nasbench import NasBenchProvider
@@ -159,9 +159,30 @@ def test_training_is_repeatable_cached_and_counted(tmp_path: Path) -> None:
     assert fresh.accuracy(TINY, SMALL) == found
     with pytest.raises(TrainingError, match="budget"):
         again.accuracy(TINY, LARGE)
-    next(tmp_path.glob("*.json")).write_text('{"accuracy": 1.0}')
-    with pytest.raises(FileFormatError):
-        TrainProvider(recipe=QUICK, seeds=(0, 1), cache=tmp_path).accuracy(TINY, SMALL)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"accuracy": 1.5}, {"accuracy": "high"}, {"accuracy": None}, {"failure": "-"}, {"seed": 9}],
+)
+def test_a_broken_cache_is_named(change: dict[str, object], tmp_path: Path) -> None:
+    TrainProvider(recipe=QUICK, cache=tmp_path).accuracy(TINY, SMALL)
+    (path,) = tmp_path.glob("*.json")
+    document = json.loads(path.read_text())
+    for text in (json.dumps({**document, **change}), "", '{"accuracy": 1.0}'):
+        path.write_text(text)
+        with pytest.raises(FileFormatError, match=path.name):
+            TrainProvider(recipe=QUICK, cache=tmp_path).accuracy(TINY, SMALL)
+
+
+def test_what_pytorch_cannot_do_is_a_failure_that_is_not_kept(tmp_path: Path, monkeypatch) -> None:
+    def fails(*arguments: object) -> float:
+        raise RuntimeError("not enough memory\nand more")
+
+    monkeypatch.setattr(training, "train_network", fails)
+    with pytest.raises(TrainingError, match=r"not enough memory$"):
+        TrainProvider(recipe=QUICK, cache=tmp_path).accuracy(TINY, SMALL)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_training_that_diverges_is_recorded(tmp_path: Path, monkeypatch) -> None:

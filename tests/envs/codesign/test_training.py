@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -90,13 +91,18 @@ def test_too_few_images(recipe: Recipe) -> None:
         train_network(SMALL, DIGITS, BARS, recipe, 0)
 
 
-def test_early_stopping_watches_images_that_are_not_trained_on(monkeypatch) -> None:
+def test_early_stopping_watches_images_that_are_not_trained_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """With labels that cannot be learnt, the held-out loss soon rises, and training stops."""
-    epochs = []
+    epochs: list[int] = []
     run = training._Training._epoch
-    monkeypatch.setattr(
-        training._Training, "_epoch", lambda self: (epochs.append(len(self.inputs)), run(self))
-    )
+
+    def spy(own: Any) -> None:
+        epochs.append(len(own.inputs))
+        run(own)
+
+    monkeypatch.setattr(training._Training, "_epoch", spy)
     rng = np.random.default_rng(0)
     noise = replace(BARS, train_labels=rng.integers(0, 10, size=len(BARS.train)))
     recipe = Recipe("r", epochs=40, batch=8, learning_rate=0.02, validation=0.25, patience=2)
@@ -108,13 +114,13 @@ def test_early_stopping_watches_images_that_are_not_trained_on(monkeypatch) -> N
     assert epochs == [40] * 5
 
 
-def test_held_out_images_are_not_trained_on(monkeypatch) -> None:
-    seen = []
+def test_held_out_images_are_not_trained_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[torch.Tensor] = []
     start = training._Training.__init__
 
-    def spy(self, model, name, images, recipe, rng):
-        start(self, model, name, images, recipe, rng)
-        seen.extend([self.inputs, self.validation[0]])
+    def spy(own: Any, *arguments: Any) -> None:
+        start(own, *arguments)
+        seen.extend([own.inputs, own.validation[0]])
 
     monkeypatch.setattr(training._Training, "__init__", spy)
     train_network(SMALL, DIGITS, BARS, Recipe("r", epochs=1, validation=0.2), 0)
@@ -134,7 +140,7 @@ def test_held_out_images_are_not_trained_on(monkeypatch) -> None:
         {"noise": -1.0},
     ],
 )
-def test_recipes_that_make_no_sense(wrong: dict[str, float]) -> None:
+def test_recipes_that_make_no_sense(wrong: dict[str, Any]) -> None:
     with pytest.raises(InvalidValueError, match=next(iter(wrong))):
         Recipe("r", **wrong)
 
