@@ -18,6 +18,7 @@ import gymnasium as gym
 import chipgym  # noqa: F401  # registers the ids
 from chipgym.envs.core.fields import Column, Field
 from chipgym.experiments.papers.core.registry import STUDIES
+from chipgym.experiments.papers.nasaic import accuracies
 
 ROOT = Path(__file__).parent.parent
 
@@ -97,6 +98,7 @@ def pages() -> Iterator[tuple[str, str]]:
     yield "environments/index.md", index_page(ids)
     for env_id in ids:
         yield f"environments/{page_name(env_id)}.md", environment_page(env_id)
+    yield "environments/accuracy-tables.md", accuracies.page()
     for page, script in TUTORIALS.items():
         yield page, tutorial_page(ROOT / "examples" / script)
     yield from paper_pages()

@@ -60,7 +60,8 @@ def _tasks(*entries: tuple[str, str, str]) -> tuple[Task, ...]:
 
 _TINY = [(f"digits{n}", "digits", "resnet9-tiny") for n in (1, 2, 3)]
 _DIGITS = ("digits", "digits", "resnet9-digits")
-_MNIST = ("mnist", "mnist-5k", "resnet9-digits")
+_MNIST = ("mnist", "mnist-5k-14", "resnet9-digits")
+_CELLS = ("nuclei", "nuclei-stardist", "unet-nuclei-32")
 _CIFAR = ("cifar10", "cifar10", "resnet9-cifar")
 _NUCLEI = ("nuclei", "nuclei", "unet-nuclei")
 _STL = ("stl10", "stl10", "resnet9-stl")
@@ -83,8 +84,14 @@ _ALL = (
     Scenario("digits-tiny-single", "One network on 8x8 digits", _tasks(_TINY[0]), "small"),
     Scenario("digits-tiny-three", "Three networks on 8x8 digits", _tasks(*_TINY), "small"),
     Scenario(
+        "w1-images",
+        "The form of NASAIC's W1 on images that ship in packages: MNIST at 14x14, and nuclei",
+        _tasks(_MNIST, _CELLS),
+        "nasaic",
+    ),
+    Scenario(
         "w2-images",
-        "The form of NASAIC's W2 on images that ship in packages: digits and MNIST",
+        "The form of NASAIC's W2 on images that ship in packages: digits, and MNIST at 14x14",
         _tasks(_DIGITS, _MNIST),
         "nasaic",
     ),
@@ -92,6 +99,25 @@ _ALL = (
         "w3-images",
         "The form of NASAIC's W3 on images that ship in packages: digits twice",
         _tasks(("digits1", *_DIGITS[1:]), ("digits2", *_DIGITS[1:])),
+        "nasaic",
+    ),
+    Scenario(
+        "w1-images-drawn",
+        "W1 on images of packages, with a specification drawn for each episode; 50 held-out ones",
+        _tasks(_MNIST, _CELLS),
+        "nasaic",
+        spec="w1-images",
+        drawn=True,
+    ),
+    Scenario("digits-single", "One network on 8x8 digits", _tasks(_DIGITS), "nasaic-single"),
+    Scenario(
+        "mnist-single", "One network on MNIST at 14x14 pixels", _tasks(_MNIST), "nasaic-single"
+    ),
+    Scenario("nuclei-single", "One U-Net for nuclei", _tasks(_CELLS), "nasaic-single"),
+    Scenario(
+        "images-three",
+        "Digits, MNIST at 14x14 pixels and nuclei at once",
+        _tasks(_DIGITS, _MNIST, _CELLS),
         "nasaic",
     ),
     Scenario(

@@ -337,7 +337,8 @@ class NasBench201Space(ArchitectureSpace):
 
 _SPACES = (
     ResNet9Space("resnet9-tiny", (4, 8), ((4, 8, 16), (8, 16, 32)), ((0, 1), (0, 1))),
-    ResNet9Space("resnet9-digits", (8, 16, 32), ((8, 16, 32, 64),) * 3, ((0, 1, 2),) * 3),
+    ResNet9Space("resnet9-digits", (4, 8, 16), ((4, 8, 16, 32),) * 3, ((0, 1, 2),) * 3),
+    UNetSpace("unet-nuclei-32", (1, 2, 3, 4), ((2, 3, 4, 6), *((2, 3, 4, 6, 8, 12),) * 3)),
     ResNet9Space("resnet9-cifar", (8, 16, 32, 64), ((32, 64, 128, 256),) * 3, ((0, 1, 2),) * 3),
     ResNet9Space("resnet9-stl", (8, 16, 32, 64), ((32, 64, 128, 256, 512),) * 5, ((0, 1, 2),) * 5),
     UNetSpace(

@@ -26,6 +26,7 @@ EXTRA_PURPOSES = {
     "tracking": "experiment trackers",
     "plots": "rendering and figures",
     "data": "data sets of runs",
+    "images": "images of packages, to train networks on",
     "zigzag": "the ZigZag cost model",
     "onnx": "import of ONNX networks",
 }

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -13,17 +14,26 @@ import numpy as np
 
 from chipgym.envs.codesign.accuracy.data_sets import data_set_named
 from chipgym.envs.codesign.accuracy.predictor import Predictor
-from chipgym.envs.codesign.accuracy.provider import Accuracy, Task
+from chipgym.envs.codesign.accuracy.provider import Accuracy, Task, TrainingError
 from chipgym.envs.codesign.spaces import Architecture
 from chipgym.simulators.core.errors import ChipGymError, FileFormatError, InvalidValueError
-from chipgym.simulators.core.files import read_json, write_json
+from chipgym.simulators.core.files import read_json, write_text
 
-__all__ = ["MeasuredTable", "TableProvider", "read_table", "shipped_table", "write_table"]
+__all__ = [
+    "MeasuredTable",
+    "TableProvider",
+    "fit_predictor",
+    "read_table",
+    "shipped_table",
+    "shipped_tables",
+    "write_table",
+]
 
 FORMAT = "chipgym accuracy table 1"
 FOLDER = Path(__file__).parent.parent / "data"
 COMMAND = "python -m chipgym.experiments.papers.nasaic.table"
 MIN_PREDICTABLE = 20
+DIGITS = 6
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +49,8 @@ class MeasuredTable:
     seeds : tuple of int
     accuracies : dict
         For each architecture's key one accuracy a seed.
+    failures : dict
+        Why architectures could not be trained, by key.
     """
 
     data_set: str
@@ -47,6 +59,7 @@ class MeasuredTable:
     recipe: dict[str, Any]
     seeds: tuple[int, ...]
     accuracies: dict[str, tuple[float, ...]]
+    failures: dict[str, str] = field(default_factory=dict)
 
     def document(self) -> dict[str, Any]:
         """The table as a JSON document."""
@@ -57,13 +70,23 @@ class MeasuredTable:
             "command": self.command,
             "recipe": self.recipe,
             "seeds": list(self.seeds),
-            "accuracies": {key: list(self.accuracies[key]) for key in sorted(self.accuracies)},
+            "failures": {key: self.failures[key] for key in sorted(self.failures)},
+            "accuracies": {
+                key: [round(value, DIGITS) for value in self.accuracies[key]]
+                for key in sorted(self.accuracies)
+            },
         }
 
 
 def write_table(path: str | os.PathLike[str], table: MeasuredTable) -> None:
-    """Write a table."""
-    write_json(path, table.document())
+    """Write a table, an architecture a line."""
+    document = table.document()
+    rows = ",\n".join(
+        f"{json.dumps(key)}: {json.dumps(row, allow_nan=False)}"
+        for key, row in document.pop("accuracies").items()
+    )
+    head = json.dumps(document, indent=1, allow_nan=False)[:-2]
+    write_text(path, f'{head},\n "accuracies": {{\n{rows}\n}}\n}}\n')
 
 
 def read_table(path: str | os.PathLike[str]) -> MeasuredTable:
@@ -81,7 +104,8 @@ def read_table(path: str | os.PathLike[str]) -> MeasuredTable:
         rows = {key: tuple(map(float, row)) for key, row in document["accuracies"].items()}
         seeds = tuple(int(seed) for seed in document["seeds"])
         named = (document["data_set"], document["space"], document["command"])
-        table = MeasuredTable(*named, dict(document["recipe"]), seeds, rows)
+        failures = {str(key): str(why) for key, why in document.get("failures", {}).items()}
+        table = MeasuredTable(*named, dict(document["recipe"]), seeds, rows, failures)
         str(table.recipe["name"])
         data_set_named(table.data_set)
     except FileFormatError:
@@ -111,16 +135,25 @@ def shipped_table(task: Task) -> Path:
     return FOLDER / f"accuracy-{task.space}-{task.data_set}.json"
 
 
+def shipped_tables() -> list[Path]:
+    """Return the files of all shipped tables."""
+    return sorted(FOLDER.glob("accuracy-*.json"))
+
+
+def fit_predictor(table: MeasuredTable) -> Predictor | None:
+    """Fit a predictor of the mean over the seeds; None where the table is too small for one."""
+    if len(table.accuracies) < MIN_PREDICTABLE:
+        return None
+    entry = data_set_named(table.data_set)
+    means = np.array([np.mean(row) for row in table.accuracies.values()])
+    architectures = [Architecture.of_key(key) for key in table.accuracies]
+    return Predictor(architectures, means, entry.shape, entry.classes)
+
+
 @lru_cache(maxsize=16)
 def _opened(path: str, changed: int) -> tuple[MeasuredTable, Predictor | None]:
     table = read_table(path)
-    keys = list(table.accuracies)
-    if len(keys) < MIN_PREDICTABLE:
-        return table, None
-    entry = data_set_named(table.data_set)
-    means = np.array([np.mean(table.accuracies[key]) for key in keys])
-    architectures = [Architecture.of_key(key) for key in keys]
-    return table, Predictor(architectures, means, entry.shape, entry.classes)
+    return table, fit_predictor(table)
 
 
 class TableProvider:
@@ -163,9 +196,13 @@ class TableProvider:
         ------
         InvalidValueError
             There is no table, or it is too small to predict from.
+        TrainingError
+            The table records that the architecture could not be trained.
         """
         table, predictor = self._table(task)
         recipe = str(table.recipe["name"])
+        if architecture.key in table.failures:
+            raise TrainingError(architecture.key, table.failures[architecture.key])
         row = table.accuracies.get(architecture.key)
         if row is not None:
             spread = float(np.std(row, ddof=1)) if len(row) > 1 else math.nan
@@ -176,4 +213,5 @@ class TableProvider:
         if predictor is None or architecture.family not in families:
             raise InvalidValueError("architecture", architecture.key, "one of the table")
         value = predictor.predict(architecture)
-        return Accuracy(value, table.data_set, recipe, table.seeds, False, predictor.error)
+        error = predictor.error.root_mean_square
+        return Accuracy(value, table.data_set, recipe, table.seeds, False, error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import Any
 
 import torch
@@ -96,5 +97,5 @@ class NetworkModule(nn.Module):
             elif isinstance(layer, layers.Concat):
                 values[name] = torch.cat(arguments, dim=1)
             else:
-                values[name] = torch.stack(arguments).sum(dim=0)
+                values[name] = reduce(torch.add, arguments)
         return values[self.nodes[-1][0]]

@@ -123,6 +123,9 @@ class TrainProvider:
             value = train_network(architecture, data_set_named(data_set), images, recipe, seed)
         except TrainingError as error:
             return {"failure": error.reason}
+        except RuntimeError as error:
+            # PyTorch's own, such as too little memory: not kept, it may go another time.
+            raise TrainingError(architecture.key, str(error).partition("\n")[0]) from error
         return {"accuracy": value}
 
     def _read(self, key: str, question: dict[str, Any]) -> dict[str, Any] | None:
@@ -130,7 +133,14 @@ class TrainProvider:
         if path is None or not path.is_file():
             return None
         entry: Any = read_json(path)
-        answered = isinstance(entry, dict) and ("accuracy" in entry) != ("failure" in entry)
-        if not answered or any(entry.get(name) != value for name, value in question.items()):
+        if not _is_result(entry) or any(entry.get(k) != value for k, value in question.items()):
             raise FileFormatError(path, "not a result of this training; remove the file")
         return dict(entry)
+
+
+def _is_result(entry: Any) -> bool:
+    """Whether a document holds an accuracy or the reason of a failure, and not both."""
+    if not isinstance(entry, dict) or ("accuracy" in entry) == ("failure" in entry):
+        return False
+    value = entry.get("accuracy", 0.0)
+    return isinstance(value, float) and 0.0 <= value <= 1.0

@@ -1,15 +1,17 @@
 """Measure the accuracies of a search space by training its networks, and write them as a table.
 
 ``python -m chipgym.experiments.papers.nasaic.table --space resnet9-digits --data-set digits``
-trains a sample of the space, an architecture a task. The results of finished tasks stay in the
-working folder, so an interrupted measurement goes on where it stopped.
+trains a sample of the space, an architecture and seed a task. The results of finished tasks stay in
+the working folder, so an interrupted measurement goes on where it stopped, and more architectures
+or seeds add to it.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +30,8 @@ from chipgym.simulators.core.errors import ChipGymError, check_range
 __all__ = ["main", "measure", "sample_architectures", "train_one"]
 
 SAMPLE_SEED = 0
-MAX_ENUMERATED = 200_000
+# Draws without a new architecture after which the missing ones are enumerated.
+MAX_MISSED = 1000
 
 
 def _enumerate(space: ArchitectureSpace, prefix: Choices = ()) -> list[Architecture]:
@@ -42,28 +45,32 @@ def _enumerate(space: ArchitectureSpace, prefix: Choices = ()) -> list[Architect
     return list(found.values())
 
 
-def _size(space: ArchitectureSpace) -> int:
-    return int(np.prod([len(token.options) for token in space.tokens], dtype=np.float64))
+def _draws(space: ArchitectureSpace) -> Iterator[Architecture]:
+    """Yield every architecture of a space once, in the order in which random tokens find them."""
+    rng = np.random.default_rng(SAMPLE_SEED)
+    found: dict[str, Architecture] = {}
+    missed = 0
+    while missed < MAX_MISSED:
+        choices: Choices = ()
+        while len(choices) < len(space.tokens):
+            choices = (*choices, int(rng.choice(np.flatnonzero(space.legal(choices)))))
+        architecture = space.architecture(choices)
+        missed += 1
+        if architecture.key not in found:
+            found[architecture.key], missed = architecture, 0
+            yield architecture
+    rest = [architecture for architecture in _enumerate(space) if architecture.key not in found]
+    yield from (rest[place] for place in rng.permutation(len(rest)))
 
 
 def sample_architectures(space: ArchitectureSpace, count: int) -> list[Architecture]:
     """Return a fixed random sample of a space, or all of it if it has no more.
 
-    A larger sample begins with the smaller one.
+    Every token is drawn uniformly from its legal options, as search does: each height of a U-Net
+    is as frequent, so that the few small ones are all measured. A larger sample begins with the
+    smaller one.
     """
-    if _size(space) <= MAX_ENUMERATED:
-        everything = _enumerate(space)
-        order = np.random.default_rng(SAMPLE_SEED).permutation(len(everything))
-        return [everything[place] for place in order[:count]]
-    rng = np.random.default_rng(SAMPLE_SEED)
-    found: dict[str, Architecture] = {}
-    while len(found) < count:
-        choices: Choices = ()
-        while len(choices) < len(space.tokens):
-            choices = (*choices, int(rng.choice(np.flatnonzero(space.legal(choices)))))
-        architecture = space.architecture(choices)
-        found[architecture.key] = architecture
-    return list(found.values())
+    return list(itertools.islice(_draws(space), count))
 
 
 def train_one(
@@ -71,20 +78,16 @@ def train_one(
     space: str,
     data_set: str,
     recipe: dict[str, Any],
-    seeds: Sequence[int],
+    seed: int,
     data: str | None,
 ) -> dict[str, Any]:
-    """Train one architecture with every seed; a failure is recorded with its reason."""
+    """Train one architecture with one seed; a failure is recorded with its reason."""
     task = AccuracyTask("table", data_set, space)
-    provider = TrainProvider(data=data, recipe=Recipe(**recipe), seeds=(0,))
-    values: list[float] = []
-    for seed in seeds:
-        provider.seeds = (int(seed),)
-        try:
-            values.append(provider.accuracy(task, Architecture.of_key(architecture)).value)
-        except TrainingError as error:
-            return {"failure": error.reason, "seed": int(seed)}
-    return {"accuracies": values}
+    provider = TrainProvider(data=data, recipe=Recipe(**recipe), seeds=(seed,))
+    try:
+        return {"accuracy": provider.accuracy(task, Architecture.of_key(architecture)).value}
+    except TrainingError as error:
+        return {"failure": error.reason}
 
 
 def measure(
@@ -98,44 +101,42 @@ def measure(
     data: str | None = None,
     workers: int = 1,
     report: Any = lambda what, done, total: None,
-) -> tuple[MeasuredTable, dict[str, dict[str, Any]]]:
-    """Train a sample of a space; return the table and the recorded failures by architecture."""
+) -> MeasuredTable:
+    """Train a sample of a space with every seed; what failed is in the table's failures."""
     check_range("architectures", architectures, 1)
     check_range("seeds", seeds, 1)
     data_set_named(data_set)
     chosen = recipe_for(data_set, recipe)
-    arguments = {
-        "space": space,
-        "data_set": data_set,
-        "recipe": chosen.document(),
-        "seeds": list(range(seeds)),
-        "data": data,
-    }
-    tasks = [
-        Task(
-            architecture.key.replace(":", "_"),
+    keys = [a.key for a in sample_architectures(space_named(space), architectures)]
+    common = {"space": space, "data_set": data_set, "recipe": chosen.document(), "data": data}
+    tasks = {
+        (key, seed): Task(
+            f"{key.replace(':', '_')}_seed{seed}",
             "chipgym.experiments.papers.nasaic.table:train_one",
-            {"architecture": architecture.key, **arguments},
+            {"architecture": key, "seed": seed, **common},
         )
-        for architecture in sample_architectures(space_named(space), architectures)
-    ]
-    results = run_tasks(tasks, folder, workers, report, f"accuracies of {space} on {data_set}")
-    rows, failures = {}, {}
-    for task in tasks:
-        result = results[task.key]
-        key = task.arguments["architecture"]
-        if "failure" in result:
-            failures[key] = result
+        for seed in range(seeds)
+        for key in keys
+    }
+    what = f"accuracies of {space} on {data_set}"
+    results = run_tasks(list(tasks.values()), folder, workers, report, what)
+    rows: dict[str, tuple[float, ...]] = {}
+    failures: dict[str, str] = {}
+    for key in keys:
+        found = [results[tasks[key, seed].key] for seed in range(seeds)]
+        failed = [f"seed {n}: {one['failure']}" for n, one in enumerate(found) if "failure" in one]
+        if failed:
+            failures[key] = failed[0]
         else:
-            rows[key] = tuple(result["accuracies"])
+            rows[key] = tuple(one["accuracy"] for one in found)
     command = (
         f"python -m chipgym.experiments.papers.nasaic.table --space {space} "
         f"--data-set {data_set} --architectures {architectures} --seeds {seeds}"
     )
     if recipe is not None:
         command += f" --recipe {recipe}"
-    table = MeasuredTable(data_set, space, command, chosen.document(), tuple(range(seeds)), rows)
-    return table, failures
+    named = (data_set, space, command, chosen.document(), tuple(range(seeds)))
+    return MeasuredTable(*named, rows, failures)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -157,7 +158,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     work = chosen.work or Path("chipgym-accuracies") / f"{chosen.space}-{chosen.data_set}"
     try:
-        table, failures = measure(
+        table = measure(
             chosen.space,
             chosen.data_set,
             architectures=chosen.architectures,
@@ -174,9 +175,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ChipGymError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    for key, failure in failures.items():
-        print(f"{key}: seed {failure['seed']}: {failure['failure']}", file=sys.stderr)
-    print(f"{output}: {len(table.accuracies)} architectures, {len(failures)} failed")
+    for key, reason in table.failures.items():
+        print(f"{key}: {reason}", file=sys.stderr)
+    print(f"{output}: {len(table.accuracies)} architectures, {len(table.failures)} failed")
     return 0
 
 

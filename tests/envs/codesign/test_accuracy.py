@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from chipgym.envs.codesign.accuracy import Task, TrainingError, make_provider
+from chipgym.envs.codesign.accuracy import Task, TrainingError, make_provider, training
 from chipgym.envs.codesign.accuracy import train_provider as module
 from chipgym.envs.codesign.accuracy.data_sets import DATA_SETS, Images, load_images
 from chipgym.envs.codesign.accuracy.nasbench import NasBenchProvider
@@ -27,7 +26,6 @@ from chipgym.envs.codesign.accuracy.train_provider import TrainProvider
 from chipgym.envs.codesign.spaces import SPACES, Architecture, cell_text
 from chipgym.experiments.papers.nasaic.table import main, sample_architectures
 from chipgym.simulators.core.errors import (
-    ChipGymError,
     FileFormatError,
     InvalidValueError,
     UnknownNameError,
@@ -77,8 +75,27 @@ def test_predictions_are_labelled_and_their_error_is_known(tmp_path: Path) -> No
 
 
 def test_a_missing_table_names_the_command() -> None:
-    with pytest.raises(InvalidValueError, match=r"papers\.nasaic\.table --space resnet9-digits"):
-        TableProvider().check(Task("d", "digits", "resnet9-digits"))
+    with pytest.raises(InvalidValueError, match=r"papers\.nasaic\.table --space resnet9-cifar"):
+        TableProvider().check(Task("d", "digits", "resnet9-cifar"))
+
+
+def test_a_recorded_failure_is_an_error_not_a_zero(tmp_path: Path) -> None:
+    table = read_table(shipped_table(TINY))
+    path = tmp_path / "table.json"
+    why = {SMALL.key: "seed 1: the loss is not finite"}
+    rows = {key: row for key, row in table.accuracies.items() if key != SMALL.key}
+    write_table(path, MeasuredTable(**{**vars(table), "accuracies": rows, "failures": why}))
+    assert read_table(path).failures == why
+    with pytest.raises(TrainingError, match="not finite"):
+        TableProvider(path).accuracy(TINY, SMALL)
+
+
+def test_a_table_of_failures_only_is_no_table(tmp_path: Path) -> None:
+    table = read_table(shipped_table(TINY))
+    failed = MeasuredTable(**{**vars(table), "accuracies": {}, "failures": {SMALL.key: "-"}})
+    write_table(tmp_path / "table.json", failed)
+    with pytest.raises(FileFormatError, match="empty"):
+        read_table(tmp_path / "table.json")
 
 
 @pytest.mark.parametrize(
@@ -98,8 +115,25 @@ def test_broken_tables(text: str, tmp_path: Path) -> None:
         read_table(path)
 
 
+def test_a_table_that_was_cut_off(tmp_path: Path) -> None:
+    text = shipped_table(TINY).read_text()
+    path = tmp_path / "table.json"
+    for count in (len(text) // 2, len(text) - 4):
+        path.write_text(text[:count])
+        with pytest.raises(FileFormatError, match="not JSON"):
+            read_table(path)
+
+
 @pytest.mark.parametrize(
-    "rows", [{}, {"resnet9:4-4-0-8-0": [0.5]}, {"resnet9:4": [2.0, 0.1]}, {"x": [0.1, 0.2]}]
+    "rows",
+    [
+        {},
+        {"resnet9:4-4-0-8-0": [0.5]},
+        {"resnet9:4-4-0-8-0": [2.0, 0.1]},
+        {"resnet9:4-4-0-8-0": [0.5, -0.1]},
+        {"x": [0.1, 0.2]},
+        {"resnet9:4-x": [0.1, 0.2]},
+    ],
 )
 def test_tables_with_broken_rows(rows: dict[str, list[float]], tmp_path: Path) -> None:
     path = tmp_path / "table.json"
@@ -125,9 +159,30 @@ def test_training_is_repeatable_cached_and_counted(tmp_path: Path) -> None:
     assert fresh.accuracy(TINY, SMALL) == found
     with pytest.raises(TrainingError, match="budget"):
         again.accuracy(TINY, LARGE)
-    next(tmp_path.glob("*.json")).write_text('{"accuracy": 1.0}')
-    with pytest.raises(FileFormatError):
-        TrainProvider(recipe=QUICK, seeds=(0, 1), cache=tmp_path).accuracy(TINY, SMALL)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"accuracy": 1.5}, {"accuracy": "high"}, {"accuracy": None}, {"failure": "-"}, {"seed": 9}],
+)
+def test_a_broken_cache_is_named(change: dict[str, object], tmp_path: Path) -> None:
+    TrainProvider(recipe=QUICK, cache=tmp_path).accuracy(TINY, SMALL)
+    (path,) = tmp_path.glob("*.json")
+    document = json.loads(path.read_text())
+    for text in (json.dumps({**document, **change}), "", '{"accuracy": 1.0}'):
+        path.write_text(text)
+        with pytest.raises(FileFormatError, match=path.name):
+            TrainProvider(recipe=QUICK, cache=tmp_path).accuracy(TINY, SMALL)
+
+
+def test_what_pytorch_cannot_do_is_a_failure_that_is_not_kept(tmp_path: Path, monkeypatch) -> None:
+    def fails(*arguments: object) -> float:
+        raise RuntimeError("not enough memory\nand more")
+
+    monkeypatch.setattr(training, "train_network", fails)
+    with pytest.raises(TrainingError, match=r"not enough memory$"):
+        TrainProvider(recipe=QUICK, cache=tmp_path).accuracy(TINY, SMALL)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_training_that_diverges_is_recorded(tmp_path: Path, monkeypatch) -> None:
@@ -162,105 +217,6 @@ def test_what_is_trained_is_what_is_costed() -> None:
         assert weights == sum(nest.weights for nest in network.loops.values())
         out = model.eval()(torch.zeros(1, *entry.shape))
         assert tuple(out.shape[1:]) == tuple(network.output_shape)[: out.ndim - 1]
-
-
-def _cifar(folder: Path, count: int) -> np.ndarray:
-    rng = np.random.default_rng(0)
-    rows = rng.integers(0, 256, size=(count, 3073), dtype=np.uint8)
-    rows[:, 0] %= 10
-    inside = folder / "cifar-10-batches-bin"
-    inside.mkdir(parents=True)
-    for name in ("data_batch_1.bin", "data_batch_2.bin", "test_batch.bin"):
-        rows.tofile(inside / name)
-    return rows
-
-
-def test_cifar10_files(tmp_path: Path) -> None:
-    rows = _cifar(tmp_path, 5)
-    images = load_images("cifar10", tmp_path)
-    assert images.train.shape == (10, 3, 32, 32)
-    assert images.test.shape == (5, 3, 32, 32)
-    assert images.test_labels.tolist() == rows[:, 0].tolist()
-    assert images.test[1, 2, 3, 4] == np.float32(rows[1, 1 + 2 * 1024 + 3 * 32 + 4]) / 255
-    place = tmp_path / "cifar-10-batches-bin" / "test_batch.bin"
-    place.write_bytes(place.read_bytes()[:-1])
-    with pytest.raises(FileFormatError, match="multiple of 3073"):
-        load_images("cifar10", tmp_path)
-    place.write_bytes(bytes([99]) * 3073)
-    with pytest.raises(FileFormatError, match="label 99"):
-        load_images("cifar10", tmp_path)
-
-
-def test_stl10_files(tmp_path: Path) -> None:
-    rng = np.random.default_rng(0)
-    stored = rng.integers(0, 256, size=(4, 3, 96, 96), dtype=np.uint8)
-    for part in ("train", "test"):
-        stored.tofile(tmp_path / f"{part}_X.bin")
-        np.array([1, 10, 3, 4], dtype=np.uint8).tofile(tmp_path / f"{part}_y.bin")
-    images = load_images("stl10", tmp_path)
-    assert images.train_labels.tolist() == [0, 9, 2, 3]
-    # Stored column by column.
-    assert images.train[2, 1, 5, 7] == np.float32(stored[2, 1, 7, 5]) / 255
-    np.array([1, 2], dtype=np.uint8).tofile(tmp_path / "test_y.bin")
-    with pytest.raises(FileFormatError, match="2 labels for 4 images"):
-        load_images("stl10", tmp_path)
-
-
-def _nuclei(folder: Path) -> None:
-    from PIL import Image
-
-    rng = np.random.default_rng(0)
-    for number in range(4):
-        place = folder / "stage1_train" / f"image{number}"
-        for part in ("images", "masks"):
-            (place / part).mkdir(parents=True)
-        pixels = rng.integers(0, 60, size=(160, 200, 3), dtype=np.uint8)
-        pixels[40:120, 60:140] += 150
-        Image.fromarray(pixels).save(place / "images" / "a.png")
-        for half, rows in enumerate((slice(40, 80), slice(80, 120))):
-            mask = np.zeros((160, 200), dtype=np.uint8)
-            mask[rows, 60:140] = 255
-            Image.fromarray(mask).save(place / "masks" / f"{half}.png")
-
-
-def test_nuclei_files_and_segmentation(tmp_path: Path) -> None:
-    _nuclei(tmp_path)
-    images = load_images("nuclei", tmp_path)
-    assert images.train.shape == (3, 3, 128, 128)
-    assert images.test_labels.shape == (1, 128, 128)
-    assert 0.15 < images.test_labels.mean() < 0.35
-    provider = TrainProvider(
-        data=tmp_path, recipe=Recipe("n", epochs=6, batch=3, learning_rate=0.02)
-    )
-    task = Task("nuclei", "nuclei", "unet-nuclei")
-    assert 0 <= provider.accuracy(task, Architecture("unet", (4,))).value <= 1
-    for mask in (tmp_path / "stage1_train" / "image1" / "masks").iterdir():
-        mask.unlink()
-    with pytest.raises(FileFormatError, match="image1"):
-        load_images("nuclei", tmp_path)
-
-
-def test_mnist_5k_file(tmp_path: Path) -> None:
-    rows = np.zeros((6, 785), dtype=int)
-    rows[:, -1] = range(6)
-    with gzip.open(tmp_path / "mnist_5k.csv.gz", "wt") as stream:
-        np.savetxt(stream, rows, fmt="%d", delimiter=",")
-    images = DATA_SETS["mnist-5k"].load(tmp_path)
-    assert images.train.shape == (3, 1, 28, 28)
-    assert sorted([*images.train_labels, *images.test_labels]) == list(range(6))
-    (tmp_path / "mnist_5k.csv.gz").write_bytes(b"no gzip")
-    with pytest.raises(FileFormatError):
-        DATA_SETS["mnist-5k"].load(tmp_path)
-
-
-@pytest.mark.parametrize("name", ["cifar10", "stl10", "nuclei"])
-def test_a_folder_is_asked_for(name: str, tmp_path: Path) -> None:
-    with pytest.raises(InvalidValueError, match="folder"):
-        load_images(name)
-    with pytest.raises(ChipGymError):
-        load_images(name, tmp_path)
-    with pytest.raises(InvalidValueError, match="exists"):
-        load_images(name, tmp_path / "nowhere")
 
 
 def test_nasbench_files(tmp_path: Path) -> None:

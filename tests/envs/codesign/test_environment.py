@@ -258,7 +258,7 @@ def test_scenarios_that_need_data_say_so(tmp_path: Path) -> None:
     with pytest.raises(InvalidValueError, match="folder"):
         gym.make(DESIGN, scenario="w1")
     with pytest.raises(InvalidValueError, match=r"papers\.nasaic\.table"):
-        gym.make(DESIGN, scenario="w3-images")
+        gym.make(DESIGN, scenario="w3", accuracy="measured-table")
     with pytest.raises(InvalidValueError, match="path"):
         gym.make(DESIGN, scenario="nasbench201")
     env = _make(DESIGN, scenario="w3-images", accuracy="train", spec=HARD)
