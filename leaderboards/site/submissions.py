@@ -128,7 +128,8 @@ def _record(entry: Entry) -> str:
         lines.append(f"Independent check passed on {', '.join(checked)}.")
     if unchecked:
         lines.append(f"No independent check exists for {', '.join(unchecked)}.")
-    lines.append("Scores, intervals and means recomputed; the claims agreed.")
+    agreed = "" if again else "; the claims agreed"
+    lines.append(f"Scores, intervals and means recomputed{agreed}.")
     items = "".join(f"<li>{escape(line)}</li>" for line in lines)
     versions = ", ".join(
         dict.fromkeys(f"{task.env} {task.simulator_version}" for task in found.tasks)
