@@ -52,7 +52,7 @@ class Transitions:
     @property
     def returns(self) -> npt.NDArray[np.float64]:
         """Return of each episode, shape (E,)."""
-        return np.bincount(self.episodes, weights=self.rewards)
+        return np.bincount(self.episodes, weights=self.rewards).astype(np.float64)
 
     def best_episodes(self, fraction: float) -> npt.NDArray[np.int64]:
         """Steps of the episodes with the highest returns, at least one episode.
