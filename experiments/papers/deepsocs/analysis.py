@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -37,16 +38,22 @@ def mean_interval(values: npt.ArrayLike) -> Interval:
     if not known.any():
         return Interval(np.nan, np.nan, np.nan)
     filled = np.where(known, table, 0.0)
-    rng = np.random.default_rng(BOOTSTRAP_SEED)
-    seeds, streams = table.shape
-    rows = rng.multinomial(seeds, np.full(seeds, 1 / seeds), RESAMPLES).astype(np.float64)
-    columns = rng.multinomial(streams, np.full(streams, 1 / streams), RESAMPLES)
+    rows, columns = _draws(*table.shape)
     totals = ((rows @ filled) * columns).sum(axis=1)
     counts = ((rows @ known.astype(np.float64)) * columns).sum(axis=1)
     # Few seeds with few streams each may leave a draw without any value.
     means = totals[counts > 0] / counts[counts > 0]
     low, high = np.percentile(means, [2.5, 97.5])
     return Interval(float(filled.sum() / known.sum()), float(low), float(high))
+
+
+@lru_cache(maxsize=32)
+def _draws(seeds: int, streams: int) -> tuple[Floats, Floats]:
+    """How often each seed and each stream is in each resample; drawing takes longer than using."""
+    rng = np.random.default_rng(BOOTSTRAP_SEED)
+    rows = rng.multinomial(seeds, np.full(seeds, 1 / seeds), RESAMPLES)
+    columns = rng.multinomial(streams, np.full(streams, 1 / streams), RESAMPLES)
+    return rows.astype(np.float64), columns.astype(np.float64)
 
 
 @dataclass

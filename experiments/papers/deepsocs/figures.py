@@ -17,7 +17,7 @@ __all__ = ["gain_bars", "gain_figure", "latency_figure"]
 
 FRAME = Frame(height=420, left=66, right=215)
 LATENCY_TICKS = (20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000)
-LOWEST_GAIN, HIGHEST_GAIN = -60.0, 60.0
+LOWEST_GAIN, HIGHEST_GAIN = -30.0, 60.0
 ROW = 22.0
 
 
