@@ -3,7 +3,8 @@
 A sub-accelerator is described as what the templates of ``kernel.py`` mean:
 
 - an array of clusters x PEs of a cluster, unrolled as the dataflow says;
-- in each PE registers for inputs, weights and outputs, as large as the template's tiles;
+- in each PE registers for inputs, weights and outputs, as large as the template's tiles: a larger
+  buffer changes nothing in the cost model, either;
 - a shared buffer as large as the layer requires or as given, which reads and writes `bandwidth`
   elements a cycle towards the PEs;
 - an off-chip memory with the technology's energy and bandwidth.
@@ -14,6 +15,7 @@ energies are the technology's; an access of the shared buffer includes the netwo
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -48,6 +50,16 @@ class _Template:
 
 def _ceil(a: int, b: int) -> int:
     return -(-a // b)
+
+
+def _steps(size: int, unrolled: int) -> int:
+    """Return how often an unrolled loop runs, as ZigZag finds it.
+
+    Where the last run is cut off, ZigZag spreads the loop evenly over the runs and rounds their
+    number up again, in floating point; a loop order that does not agree is not taken.
+    """
+    runs = _ceil(size, unrolled)
+    return runs if size % unrolled == 0 else math.ceil(size / (size / runs))
 
 
 def _divisor(size: int, largest: int) -> int:
@@ -100,7 +112,7 @@ def _template(loops: Loops, part: SubAccelerator) -> _Template:
         buffers = (2 * S * channels, 2 * S * channels * filters, 2 * filters)
     steps = dict(unrolled.values())
     # An extent that is shared out runs so much less; loops of one step are none.
-    order = tuple((name, _ceil(size, steps.get(name, 1))) for name, size in order)
+    order = tuple((name, _steps(size, steps.get(name, 1))) for name, size in order)
     return _Template(sizes, unrolled, tuple(loop for loop in order if loop[1] > 1), buffers)
 
 
@@ -131,9 +143,7 @@ def _memory(
     }
 
 
-def _memories(
-    template: _Template, part: SubAccelerator, required_l1: int, technology: Technology
-) -> dict[str, Any]:
+def _memories(template: _Template, part: SubAccelerator, technology: Technology) -> dict[str, Any]:
     """Return registers, shared buffer and off-chip memory, from the PEs outwards."""
     mac_pj = technology.mac_energy_nj * PICOJOULES
     memories = {}
@@ -143,10 +153,8 @@ def _memories(
         if operand == "O":
             ports.append(_port("r_port_2", "read", BITS, "O, th"))
             ports.append(_port("w_port_2", "write", BITS, "O, fl"))
-        share = max(1.0, part.l1_bytes / required_l1)
-        bits = BITS * int(elements * share)
         memories[f"registers_{operand}"] = _memory(
-            bits, technology.l1_energy * mac_pj, [operand], ports
+            BITS * elements, technology.l1_energy * mac_pj, [operand], ports
         )
     width = BITS * part.bandwidth
     memories["shared"] = _memory(
@@ -209,7 +217,6 @@ def describe_for_zigzag(
     costs = evaluate_layers([loops], [part], options)
     if not costs.supported[0, 0]:
         raise SimulationError(f"{part.dataflow} with {part.pes} PEs cannot run {tuple(loops)}")
-    l1 = int(costs.l1_bytes[0, 0])
     part = part.model_copy(update={"l2_bytes": part.l2_bytes or int(costs.l2_bytes[0, 0])})
     template = _template(loops, part)
     mapping: dict[str, Any] = {
@@ -227,7 +234,7 @@ def describe_for_zigzag(
     return {
         "accelerator": {
             "name": f"{part.dataflow}_{part.pes}_{part.bandwidth}",
-            "memories": _memories(template, part, l1, options.constants),
+            "memories": _memories(template, part, options.constants),
             "operational_array": {
                 "unit_energy": options.constants.mac_energy_nj * PICOJOULES,
                 "unit_area": options.constants.mac_area_um2,

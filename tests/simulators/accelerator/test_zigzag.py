@@ -82,7 +82,7 @@ def test_buffers_and_constants_are_those_of_the_design():
     options = AcceleratorOptions(technology="eyeriss")
     larger = describe_for_zigzag(CONV, given, options)["accelerator"]["memories"]
     assert larger["shared"]["size"] == 8 << 16
-    assert larger["registers_I1"]["size"] == 10 * memories["registers_I1"]["size"]
+    assert larger["registers_I1"]["size"] == memories["registers_I1"]["size"] == 8 * 18
     word = larger["off_chip"]["ports"][0]["bandwidth_max"] // 8
     assert larger["off_chip"]["r_cost"] / word == pytest.approx(200 * 0.23)
 
