@@ -29,6 +29,9 @@ NAME = re.compile(r"random-search-([1-9]\d{0,6})")
 EPISODES_PER_EVALUATION = 20
 """Episodes for each evaluation of the budget after which a space is taken to be used up."""
 
+MIN_EPISODES = 10_000
+"""Episodes that are drawn at least until one is feasible, where few designs are."""
+
 
 def random_episodes(name: str) -> RandomEpisodes | None:
     """Return the policy of this name, ``random-search-N``; None if the name is another."""
@@ -79,7 +82,10 @@ class RandomEpisodes:
         base: Any = env.unwrapped
         metric, lower = str(base.primary_metric), bool(getattr(base, "lower_is_better", True))
         best, seen, self.evaluations = -math.inf, set(), 0
-        for _ in range(self.budget * EPISODES_PER_EVALUATION):
+        most = self.budget * EPISODES_PER_EVALUATION
+        for episode in range(max(most, MIN_EPISODES)):
+            if episode >= most and self._actions:
+                break
             actions, info = _play(env, instance, rng)
             named = info.get("design_key") if len(actions) == 1 else None
             key = str(named or json.dumps(plain(actions)))

@@ -60,8 +60,9 @@ class Curve:
             "evaluations": float(self.evaluations),
             "episodes": float(len(self._episodes)),
         }
-        for name in self._episodes[0] if self._episodes else ():
-            record[name] = float(np.mean([episode[name] for episode in self._episodes]))
+        for name in dict.fromkeys(name for episode in self._episodes for name in episode):
+            known = [episode[name] for episode in self._episodes if name in episode]
+            record[name] = float(np.mean(known))
         self._episodes = []
         if self.evaluate is not None:
             record |= {f"evaluation/{k}": float(v) for k, v in self.evaluate().items()}

@@ -19,8 +19,9 @@ class CurveRecorder(BaseCallback):
 
     A record holds the ``steps`` and simulator ``evaluations`` so far, and of the episodes that
     ended since the last record their number ``episodes``, ``mean_return``, ``mean_length`` and the
-    mean of each metric that the environment reported at their end, under its own name. Where no
-    episode ended these are left out. ``evaluation/…`` holds what `evaluate` returned. Wall time is
+    mean of each metric that the environment reported at their end, under its own name, over those
+    episodes that have it. Where no episode ended these are left out. ``evaluation/…`` holds what
+    `evaluate` returned. Wall time is
     not recorded, so the same seed gives the same curve.
 
     Parameters
@@ -71,8 +72,9 @@ class CurveRecorder(BaseCallback):
             "episodes": float(len(self._episodes)),
         }
         if self._episodes:
-            for name in self._episodes[0]:
-                record[name] = float(np.mean([episode[name] for episode in self._episodes]))
+            for name in dict.fromkeys(name for episode in self._episodes for name in episode):
+                known = [episode[name] for episode in self._episodes if name in episode]
+                record[name] = float(np.mean(known))
             self.logger.record("rollout/ep_rew_mean", record["mean_return"])
         self._episodes = []
         if self.evaluate is not None:
