@@ -20,7 +20,7 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
-from chipgym.experiments.evaluation import plain
+from chipgym.experiments.evaluation import plain, start_episode
 from chipgym.simulators.core.errors import SimulationError
 
 __all__ = ["RandomEpisodes", "random_episodes"]
@@ -112,7 +112,7 @@ def _play(
     env: gymnasium.Env[Any, Any], instance: int, rng: np.random.Generator
 ) -> tuple[list[Any], dict[str, Any]]:
     """Play a random episode; return its actions and the last info."""
-    _, info = env.reset(seed=instance, options={"instance": instance})
+    _, info = start_episode(env, instance)
     actions, ended = [], False
     while not ended:
         mask = info.get("action_mask")

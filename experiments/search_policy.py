@@ -18,6 +18,7 @@ import numpy as np
 
 from chipgym.agents.core.searcher import Searcher
 from chipgym.experiments.environments import make_env, probe
+from chipgym.experiments.evaluation import start_episode
 from chipgym.experiments.policies import import_attribute
 from chipgym.experiments.results import CURVE, TRAINING, CurvePoint
 from chipgym.experiments.search import run_search
@@ -135,7 +136,7 @@ def check_searcher(agent: AgentSpec, task: TaskSpec) -> None:
     env = make_env(task)
     try:
         build_searcher(policy.name, env, 0, policy.hyperparameters)
-        env.reset(seed=0, options={"instance": task.instance_indexes[0]})
+        start_episode(env, task.instance_indexes[0])
         env.action_space.seed(0)
         try:
             _, _, terminated, truncated, _ = env.step(env.action_space.sample())

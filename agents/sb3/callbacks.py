@@ -21,8 +21,7 @@ class CurveRecorder(BaseCallback):
     ended since the last record their number ``episodes``, ``mean_return``, ``mean_length`` and the
     mean of each metric that the environment reported at their end, under its own name, over those
     episodes that have it. Where no episode ended these are left out. ``evaluation/…`` holds what
-    `evaluate` returned. Wall time is
-    not recorded, so the same seed gives the same curve.
+    `evaluate` returned. Wall time is not recorded, so the same seed gives the same curve.
 
     Parameters
     ----------
