@@ -288,3 +288,7 @@ def _missing(text: str) -> UnknownNameError | FileFormatError:
     if os.sep in text or text.endswith((".yaml", ".yml")):
         return FileFormatError(text, "cannot be read: no such suite file")
     return lookup_error("suite", text, suite_names())
+
+
+if __name__ == "__main__":  # for shells
+    print(*suite_names(), sep="\n")

@@ -6,7 +6,6 @@ values go into a folder of the user's, and are used where that folder is named.
 
 from __future__ import annotations
 
-import copy
 import os
 import re
 import textwrap
@@ -48,11 +47,10 @@ def write_entry(
     name = path.stem
     text = _read(path) or f"# {name}: environment id -> scenario (or default) -> entry.\n"
     before = _parsed(path, text)
-    wanted = copy.deepcopy(before)
-    try:
-        wanted.setdefault(env_id, {})[scenario] = entry
-    except TypeError as error:
-        raise FileFormatError(path, f"{env_id}: must map scenarios to entries") from error
+    table = before.get(env_id) or {}
+    if not isinstance(table, dict):
+        raise FileFormatError(path, f"{env_id}: must map scenarios to entries")
+    wanted = {**before, env_id: {**table, scenario: entry}}
     block = yaml.safe_dump(entry, sort_keys=False, allow_unicode=True, width=96)
     changed = _placed(text, env_id, scenario, textwrap.indent(block, "    "))
     if _parsed(path, changed) != wanted:
