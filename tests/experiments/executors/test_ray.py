@@ -1,10 +1,9 @@
-"""Ray gives the same bits, survives killed workers, and says what is wrong with a cluster."""
+"""Ray gives the same bits, survives killed workers and interruptions, and is shut down."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -113,25 +112,6 @@ def test_an_interrupted_run_resumes(
     run_fakes(tmp_path / "fresh", "serial", tasks=tasks)
     assert digests(run) == digests(tmp_path / "fresh")
     assert finished.items() <= digests(run).items()
-
-
-def test_an_address_without_a_cluster_is_an_error(tmp_path: Path) -> None:
-    script = (
-        "from chipgym.experiments.executors import make_executor\n"
-        "make_executor('ray', 2, address='127.0.0.1:1')"
-    )
-    environment = {**os.environ, "RAY_raylet_start_wait_time_s": "5"}
-    environment["RAY_gcs_rpc_server_connect_timeout_s"] = "2"
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        capture_output=True,
-        check=False,
-        text=True,
-        env=environment,
-        timeout=150,
-    )
-    assert done.returncode != 0
-    assert "127.0.0.1:1" in done.stderr
 
 
 def test_ray_is_shut_down(tmp_path: Path, run_fakes: RunFakes) -> None:
