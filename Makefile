@@ -11,10 +11,10 @@ TEST_ARGS ?=
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint type format docs doctor dist clean distclean
+.PHONY: help demo test test-all lint type format docs doctor dist clean distclean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -33,12 +33,25 @@ $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(BIN)/python
 	$(BIN)/python -m pip install $(PIP_FLAGS) -c constraints.txt -e ".[dev]"
 	@touch $@ $(VENV)/.installed
 
-demo: $(VENV)/.installed ## install, then train and rank agents on SoC scheduling (about 5 minutes)
+demo: $(VENV)/.installed ## install, then train and rank agents of all families (about 10 minutes)
 	$(BIN)/chipgym benchmark quick $(DEMO_ARGS)
 
 test: $(VENV)/.installed-dev ## install with the development tools, then run the tests
 	$(BIN)/chipgym doctor --warm-up
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(TEST_ARGS)
+
+# The longer form: coverage, every study and suite in small, the site, and the throughput.
+test-all: $(VENV)/.installed-dev ## everything that can be tested, with coverage (about two hours)
+	$(BIN)/chipgym doctor --warm-up
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal --cov --cov-report=term:skip-covered \
+	  --cov-report=html:build/coverage $(TEST_ARGS)
+	for suite in $$($(BIN)/python -m chipgym.experiments.suite); do \
+	  $(BIN)/chipgym benchmark $$suite --smoke --out build/test-all/$$suite || exit 1; done
+	for study in $$($(BIN)/python -m chipgym.experiments.papers.core.registry); do \
+	  $(BIN)/chipgym reproduce $$study --quick --workers $(JOBS) --out build/test-all/$$study \
+	    || exit 1; done
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	$(BIN)/chipgym throughput --all --quick --compare --output build/test-all/throughput.json
 
 lint: $(VENV)/.installed-dev ## check style and common mistakes
 	$(BIN)/ruff check .

@@ -42,6 +42,8 @@ def learning_curves(run: Run) -> dict[str, dict[str, tuple[ScoredPoint, ...]]]:
     curves: dict[str, dict[str, tuple[ScoredPoint, ...]]] = {}
     for task in run.suite.tasks:
         for agent in run.suite.agents:
+            if agent.algorithm is None or not agent.applies_to(task):
+                continue
             results = [r for r in run.results if r.task == task.label and r.agent == agent.name]
             if all(result.curve for result in results):
                 points = _scored(run, results)

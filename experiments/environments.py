@@ -11,6 +11,7 @@ import gymnasium
 from gymnasium.vector import VectorWrapper
 
 from chipgym.envs.registration import added_environments
+from chipgym.experiments.evaluation import start_episode
 from chipgym.experiments.policies import import_attribute
 from chipgym.experiments.suite import WRAPPERS, TaskSpec
 from chipgym.simulators.core.errors import ChipGymError, InvalidValueError, UnknownNameError
@@ -164,7 +165,7 @@ def probe(task: TaskSpec) -> EnvFacts:
         base: Any = env.unwrapped
         count = getattr(base, "num_instances", None)
         highest = max(task.instance_indexes)
-        if count is not None and highest >= count:
+        if task.split == "test" and count is not None and highest >= count:
             raise InvalidValueError(
                 f"instances of task {task.label!r}", highest, f"indexes from 0 to {count - 1}"
             )
@@ -206,7 +207,7 @@ def _content(env: gymnasium.Env[Any, Any], task: TaskSpec) -> str:
     """Hash of all instances of a task; "" where they have no description."""
     hashes = []
     for instance in task.instance_indexes:
-        env.reset(seed=instance, options={"instance": instance})
+        start_episode(env, instance)
         hashes.append(instance_hash(env))
     return content_hash(hashes) if any(hashes) else ""
 

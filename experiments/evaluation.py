@@ -17,7 +17,7 @@ import numpy as np
 from chipgym.leaderboards.schema import EpisodeRecord
 from chipgym.simulators.core.errors import SimulationError
 
-__all__ = ["evaluate", "plain", "policy_seed", "run_episode"]
+__all__ = ["evaluate", "plain", "policy_seed", "run_episode", "start_episode"]
 
 MAX_EPISODE_STEPS = 10_000_000
 
@@ -25,6 +25,15 @@ MAX_EPISODE_STEPS = 10_000_000
 def policy_seed(seed: int, instance: int) -> int:
     """Seed of a policy on an instance: a function of both alone."""
     return int(np.random.SeedSequence([seed, instance]).generate_state(1)[0] >> 1)
+
+
+def start_episode(env: gymnasium.Env[Any, Any], instance: int) -> tuple[Any, dict[str, Any]]:
+    """Reset an environment to an instance: of the test split by number, of the train split by seed.
+
+    Instances for training are drawn, so the one that the seed draws goes by the number.
+    """
+    drawn = getattr(env.unwrapped, "split", "test") == "train"
+    return env.reset(seed=instance, options=None if drawn else {"instance": instance})
 
 
 def evaluate(
@@ -74,7 +83,7 @@ def run_episode(
     policy.reset(1, policy_seed(seed, instance))
     if hasattr(policy, "plan"):
         policy.plan(env, instance)
-    observation, info = env.reset(seed=instance, options={"instance": instance})
+    observation, info = start_episode(env, instance)
     base: Any = env.unwrapped
     actions: list[Any] = []
     episode_return = 0.0

@@ -20,7 +20,7 @@ from chipgym.experiments.report.style import STYLE
 from chipgym.experiments.runner import Run
 from chipgym.experiments.statistics import Interval, probability_of_improvement
 from chipgym.experiments.suite import slug
-from chipgym.experiments.summary import Summary, agent_scores, readable
+from chipgym.experiments.summary import Summary, agent_scores, on_common_tasks, readable
 from chipgym.experiments.svg import Chart
 from chipgym.simulators.core.errors import UnknownNameError
 from chipgym.simulators.core.files import write_text
@@ -134,8 +134,9 @@ def _improvement(run: Run, summary: Summary) -> Table:
     for x in names:
         row = [x]
         for y in names:
-            chance = probability_of_improvement(scores[x], scores[y], resamples=RESAMPLES)
-            row.append("–" if x == y else _text(chance, 2))
+            pair = on_common_tasks({x: scores[x], y: scores[y]})
+            found = pair[x] and probability_of_improvement(pair[x], pair[y], resamples=RESAMPLES)
+            row.append("–" if x == y or not found else _text(found, 2))
         rows.append(row)
     title = "Probability that the row scores higher than the column on a random instance"
     return Table(title, ["agent", *names], rows)

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from chipgym.experiments.suite import AgentSpec, CurveSpec, TaskSpec, slug
+from chipgym.experiments.suite import AgentSpec, CurveSpec, LimitsSpec, TaskSpec, slug
+from chipgym.experiments.time_limit import time_limit
 from chipgym.simulators.core.errors import ChipGymError
 from chipgym.simulators.core.hashing import content_hash
 
@@ -45,11 +46,17 @@ class Job:
         The result folder.
     config : dict
         Task, agent, seed, curve and simulator version.
+    limits : LimitsSpec
+        What it may take. Like `track` it does not change the results, and is not in `config`.
+    track : tuple of str
+        Trackers of its training, see `chipgym.experiments.tracking`.
     """
 
     key: str
     folder: str
     config: dict[str, Any] = field(hash=False)
+    limits: LimitsSpec = field(default_factory=LimitsSpec)
+    track: tuple[str, ...] = ("tensorboard",)
 
     @property
     def task(self) -> TaskSpec:
@@ -122,6 +129,7 @@ def make_job(
     curve: CurveSpec,
     simulator_version: str,
     content: str | None = None,
+    track: tuple[str, ...] = ("tensorboard",),
 ) -> Job:
     """Build the job of (task, agent, seed) below a run folder.
 
@@ -130,25 +138,26 @@ def make_job(
     """
     config: dict[str, Any] = {
         "task": {**task.document(), "instances": list(task.instance_indexes)},
-        "agent": agent.model_copy(
-            update={"seeds": None, "steps": agent.steps_for(task)}
-        ).document(),
+        "agent": agent.for_task(task).document(),
         "seed": seed,
-        "curve": curve.document() if agent.algorithm is not None else {},
+        "curve": curve.document() if agent.policy is None else {},
         "simulator_version": simulator_version,
     }
     if content:
         config["content"] = content
     parts = [slug(task.label), slug(agent.name), f"seed{seed}", content_hash(config)[:8]]
     key = "--".join(parts)
-    return Job(key, str(root / "jobs" / key), config)
+    return Job(key, str(root / "jobs" / key), config, agent.limits, track)
 
 
-def execute_job(job: Job, report: ProgressCallback | None = None) -> JobOutcome:
+def execute_job(
+    job: Job, report: ProgressCallback | None = None, own_process: bool | None = None
+) -> JobOutcome:
     """Run a job, unless it is finished already; failures are returned, interrupts are raised.
 
     Executors call nothing else. The folder is locked meanwhile, so that two runs of the same job,
-    in whatever processes, do its work once.
+    in whatever processes, do its work once. `own_process` says whether the process may be ended
+    where a time limit is not heeded; see `time_limit`.
     """
     from chipgym.experiments.work import work
 
@@ -157,7 +166,8 @@ def execute_job(job: Job, report: ProgressCallback | None = None) -> JobOutcome:
         folder = Path(job.folder)
         folder.mkdir(parents=True, exist_ok=True)
         with _locked(folder / ".lock"):
-            fresh = work(job, _throttled(report))
+            with time_limit(job.limits.time_s, own_process):
+                fresh = work(job, _throttled(report))
             (folder / ERROR).unlink(missing_ok=True)
     except Exception as error:
         return JobOutcome(

@@ -20,7 +20,7 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
-from chipgym.experiments.evaluation import plain
+from chipgym.experiments.evaluation import plain, start_episode
 from chipgym.simulators.core.errors import SimulationError
 
 __all__ = ["RandomEpisodes", "random_episodes"]
@@ -28,6 +28,9 @@ __all__ = ["RandomEpisodes", "random_episodes"]
 NAME = re.compile(r"random-search-([1-9]\d{0,6})")
 EPISODES_PER_EVALUATION = 20
 """Episodes for each evaluation of the budget after which a space is taken to be used up."""
+
+MIN_EPISODES = 10_000
+"""Episodes that are drawn at least until one is feasible, where few designs are."""
 
 
 def random_episodes(name: str) -> RandomEpisodes | None:
@@ -81,7 +84,10 @@ class RandomEpisodes:
         metric, lower = str(base.primary_metric), bool(getattr(base, "lower_is_better", True))
         penalised = bool(getattr(base, "penalised_metric", False))
         best, seen, self.evaluations = -math.inf, set(), 0
-        for _ in range(self.budget * EPISODES_PER_EVALUATION):
+        most = self.budget * EPISODES_PER_EVALUATION
+        for episode in range(max(most, MIN_EPISODES)):
+            if episode >= most and self._actions:
+                break
             actions, info = _play(env, instance, rng)
             named = info.get("design_key") if len(actions) == 1 else None
             key = str(named or json.dumps(plain(actions)))
@@ -109,7 +115,7 @@ def _play(
     env: gymnasium.Env[Any, Any], instance: int, rng: np.random.Generator
 ) -> tuple[list[Any], dict[str, Any]]:
     """Play a random episode; return its actions and the last info."""
-    _, info = env.reset(seed=instance, options={"instance": instance})
+    _, info = start_episode(env, instance)
     actions, ended = [], False
     while not ended:
         mask = info.get("action_mask")

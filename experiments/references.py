@@ -19,7 +19,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from chipgym.experiments.environments import EnvFacts, instance_hash, make_env
-from chipgym.experiments.evaluation import evaluate
+from chipgym.experiments.evaluation import evaluate, start_episode
 from chipgym.experiments.jobs import Job, make_job
 from chipgym.experiments.policies import build_policy
 from chipgym.experiments.random_episodes import random_episodes
@@ -270,7 +270,7 @@ def _instance_hashes(task: TaskSpec) -> dict[int, str]:
     try:
         hashes = {}
         for instance in task.instance_indexes:
-            env.reset(seed=instance, options={"instance": instance})
+            start_episode(env, instance)
             hashes[instance] = instance_hash(env)
         return hashes
     finally:

@@ -71,9 +71,9 @@ class JobResult:
     records : tuple of EpisodeRecord
         One for each instance, in the task's order.
     curve : tuple of CurvePoint
-        Learning curve, empty for ready policies.
+        Learning curve; for a searcher the best design by then; empty for ready policies.
     training_steps, training_evaluations : int
-        Budget spent in training.
+        Budget spent in training, or in the search on each instance.
     """
 
     task: str
@@ -107,7 +107,8 @@ def read_result(job: Job) -> JobResult:
     if not is_finished(folder):
         raise FileFormatError(folder, "not finished; run the suite again to resume it")
     _check_unchanged(folder)
-    training = read_json(folder / TRAINING) if job.agent.algorithm is not None else {}
+    spent = job.agent.policy is None or (folder / TRAINING).is_file()
+    training = read_json(folder / TRAINING) if spent else {}
     return JobResult(
         task=job.task.label,
         agent=job.agent.name,

@@ -24,7 +24,8 @@ from chipgym.experiments.references import (
     stored_references,
 )
 from chipgym.experiments.results import JobResult, is_finished, read_result
-from chipgym.experiments.suite import AgentSpec, Suite
+from chipgym.experiments.search_policy import check_searcher
+from chipgym.experiments.suite import AgentSpec, Suite, TaskSpec
 from chipgym.simulators.core.errors import ChipGymError, FileFormatError, InvalidValueError
 from chipgym.simulators.core.files import DISK_FULL, read_json, write_json
 from chipgym.simulators.core.hashing import content_hash
@@ -78,7 +79,7 @@ class Plan:
     def all_jobs(self) -> list[Job]:
         """All jobs, training first (longest first), so that no core idles at the end."""
         jobs = [*self.jobs, *(job for jobs in self.reference_jobs.values() for job in jobs)]
-        return sorted(jobs, key=lambda job: -(job.config["agent"].get("steps") or 0))
+        return sorted(jobs, key=_size, reverse=True)
 
     @property
     def unfinished(self) -> list[Job]:
@@ -97,13 +98,26 @@ class Run:
     manifest: dict[str, Any] = field(default_factory=dict)
 
 
+def _size(job: Job) -> tuple[int, int]:
+    agent = job.config["agent"]
+    return int(agent.get("steps") or 0), int(agent.get("budget") or 0)
+
+
 def default_folder(suite: Suite) -> Path:
     """Folder of a suite's run: one a configuration, so that the same command resumes it."""
-    return Path("runs") / f"{suite.name}-{content_hash(suite.document())[:8]}"
+    return Path("runs") / f"{suite.name}-{content_hash(suite.identity())[:8]}"
 
 
-def plan_suite(suite: Suite, folder: Path) -> Plan:
+def plan_suite(suite: Suite, folder: Path, track: tuple[str, ...] = ("tensorboard",)) -> Plan:
     """Check a suite against the installed environments and agents, and list its jobs.
+
+    Parameters
+    ----------
+    suite : Suite
+    folder : Path
+        Of the run.
+    track : tuple of str
+        Trackers of the trainings, see `chipgym.experiments.tracking`.
 
     Raises
     ------
@@ -112,7 +126,7 @@ def plan_suite(suite: Suite, folder: Path) -> Plan:
         exceeded.
     """
     for agent in suite.agents:
-        _check_agent(agent, suite)
+        _check_agent(agent, [task for task in suite.tasks if agent.applies_to(task)])
     facts = {task.label: probe(task) for task in suite.tasks}
     jobs, to_make, stored = [], {}, {}
     for task in suite.tasks:
@@ -122,13 +136,13 @@ def plan_suite(suite: Suite, folder: Path) -> Plan:
             to_make[task.label] = reference_jobs(folder, task, fact)
         else:
             stored[task.label] = references
-        for agent in suite.agents:
-            jobs += [
-                make_job(
-                    folder, task, agent, seed, suite.curve, fact.simulator_version, fact.content
-                )
-                for seed in agent.seed_list(suite.seeds)
-            ]
+    for task, agent in suite.pairs():
+        fact = facts[task.label]
+        version, content = fact.simulator_version, fact.content
+        jobs += [
+            make_job(folder, task, agent, seed, suite.curve, version, content, track)
+            for seed in agent.seed_list(suite.seeds)
+        ]
     return Plan(suite, folder, facts, tuple(jobs), to_make, stored)
 
 
@@ -233,8 +247,7 @@ def load_run(folder: str | os.PathLike[str]) -> Run:
                 root, task, agent, seed, suite.curve, versions[task.label], contents[task.label]
             )
         )
-        for task in suite.tasks
-        for agent in suite.agents
+        for task, agent in suite.pairs()
         for seed in agent.seed_list(suite.seeds)
     ]
     return Run(suite, root, tuple(results), references, manifest)
@@ -252,29 +265,39 @@ def _damaged(path: Path) -> Iterator[None]:
         raise FileFormatError(path, f"damaged: {text}") from error
 
 
-def _check_agent(agent: AgentSpec, suite: Suite) -> None:
+def _check_agent(agent: AgentSpec, tasks: Sequence[TaskSpec]) -> None:
     """Find mistakes in an agent before hours are spent on the others."""
     if agent.policy is not None:
         build_policy(agent.policy, agent.kwargs)
         return
+    if agent.searcher is not None:
+        for task in tasks:
+            check_searcher(agent, task)
+            _check_budget(agent, task, "budget", agent.budget_for(task), task.max_evaluations)
+        return
     from chipgym.experiments.training import check_algorithm, check_form
 
     check_algorithm(agent.algorithm or "", agent.hyperparameters)
-    for task in suite.tasks:
+    for task in tasks:
         check_form(agent.algorithm or "", task)
-        steps = agent.steps_for(task) or 0
-        if task.max_steps is not None and steps > task.max_steps:
-            raise InvalidValueError(
-                f"steps of agent {agent.name!r}",
-                steps,
-                f"at most {task.max_steps}, the budget of task {task.label!r}",
-            )
+        _check_budget(agent, task, "steps", agent.steps_for(task), task.max_steps)
+
+
+def _check_budget(
+    agent: AgentSpec, task: TaskSpec, field: str, spent: int | None, most: int | None
+) -> None:
+    if most is not None and (spent or 0) > most:
+        raise InvalidValueError(
+            f"{field} of agent {agent.name!r}",
+            spent,
+            f"at most {most}, the budget of task {task.label!r}",
+        )
 
 
 def _claim_folder(plan: Plan) -> None:
     """Write the suite into a new run folder; refuse one that belongs to another suite."""
     document: dict[str, Any] = {
-        "suite": plan.suite.document(),
+        "suite": plan.suite.identity(),
         "simulator_versions": {name: fact.simulator_version for name, fact in plan.facts.items()},
     }
     contents = {name: fact.content for name, fact in plan.facts.items() if fact.content}

@@ -21,7 +21,7 @@ import gymnasium
 from chipgym.agents.core.searcher import Searcher
 from chipgym.agents.search.errors import NoAllowedDesignError, SearchExhaustedError
 from chipgym.experiments.environments import instance_hash
-from chipgym.experiments.evaluation import plain
+from chipgym.experiments.evaluation import plain, start_episode
 from chipgym.experiments.search_record import (
     Ending,
     ScoreKind,
@@ -157,7 +157,7 @@ class _Evaluator:
         self.spent = 0
 
     def _reset(self) -> None:
-        self.env.reset(seed=self.instance, options={"instance": self.instance})
+        start_episode(self.env, self.instance)
 
     def remember(self, step: SearchStep) -> None:
         """Count a step, whether it was simulated now or read from a record."""

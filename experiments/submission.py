@@ -128,8 +128,10 @@ def _head(
     """The head of the submission, with the run's own statistics as claims."""
     summary = next(a for a in summarise(run).agents if a.name == spec.name)
     results = [result for result in run.results if result.agent == spec.name]
-    kind: Literal["heuristic", "learned"] = "heuristic" if spec.algorithm is None else "learned"
-    facts = {task.label: probe(task) for task in run.suite.tasks}
+    kind: Literal["heuristic", "learned", "search"] = "heuristic"
+    if spec.policy is None:
+        kind = "learned" if spec.searcher is None else "search"
+    facts = {task.label: probe(task) for task in run.suite.tasks if spec.applies_to(task)}
     tasks = [
         {
             "label": task.label,
@@ -144,6 +146,7 @@ def _head(
             "content": facts[task.label].content,
         }
         for task in run.suite.tasks
+        if spec.applies_to(task)
     ]
     return Submission.parse(
         {

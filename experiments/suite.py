@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import Field, model_validator
 
+from chipgym.experiments.agent_spec import AgentSpec, Count, LimitsSpec, Name, Seed
 from chipgym.simulators.core.description import Description
 from chipgym.simulators.core.errors import (
     FileFormatError,
@@ -23,12 +25,14 @@ __all__ = [
     "WRAPPERS",
     "AgentSpec",
     "CurveSpec",
+    "LimitsSpec",
     "SmokeSpec",
     "Suite",
     "TaskSpec",
     "load_suite",
     "slug",
     "suite_names",
+    "suite_schema",
 ]
 
 _DESIGN_WRAPPERS = "chipgym.envs.core.design_wrappers"
@@ -44,10 +48,6 @@ of vector environments where there is one."""
 
 GROUP = "chipgym.suites"
 SUITES = Path(__file__).resolve().parent / "suites"
-Name = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[A-Za-z0-9][\w .+()-]*$")]
-Count = Annotated[int, Field(ge=1, le=100_000)]
-Steps = Annotated[int, Field(ge=1, le=10**10)]
-Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
 
 def slug(text: str) -> str:
@@ -142,73 +142,6 @@ class TaskSpec(Description):
         }
 
 
-class AgentSpec(Description):
-    """A method under test: a ready policy, or an algorithm that is trained first.
-
-    Attributes
-    ----------
-    name : str
-        Name in the ranking.
-    policy : str or None
-        A registered policy, or ``module:attribute`` that builds one.
-    algorithm : str or None
-        A registered training algorithm, or ``module:function``.
-    kwargs : dict
-        Arguments of the policy.
-    hyperparameters : dict
-        Overrides of the algorithm's stored hyperparameters.
-    steps : int, dict or None
-        Environment steps of training (algorithms only), for all tasks or by the label of the task.
-    seeds : int, list of int or None
-        Seeds of this agent. By default the suite's seeds for an algorithm and the first of them for
-        a policy, which is deterministic unless it says otherwise.
-    """
-
-    name: Name
-    policy: str | None = None
-    algorithm: str | None = None
-    kwargs: dict[str, Any] = {}
-    hyperparameters: dict[str, Any] = {}
-    steps: Steps | dict[str, Steps] | None = None
-    seeds: Count | tuple[Seed, ...] | None = None
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if (self.policy is None) == (self.algorithm is None):
-            raise ValueError("exactly one of policy and algorithm must be given")
-        if self.algorithm is not None and self.steps is None:
-            raise ValueError("an algorithm needs steps")
-        if self.policy is not None and (self.steps is not None or self.hyperparameters):
-            raise ValueError("steps and hyperparameters belong to algorithms, not to policies")
-        if self.algorithm is not None and self.kwargs:
-            raise ValueError("kwargs belong to policies; an algorithm takes hyperparameters")
-        return self
-
-    def steps_for(self, task: TaskSpec) -> int | None:
-        """Environment steps of training on a task.
-
-        Raises
-        ------
-        InvalidValueError
-            The steps are given by task, and this one is missing.
-        """
-        if not isinstance(self.steps, dict):
-            return self.steps
-        if task.label not in self.steps:
-            raise InvalidValueError(
-                f"steps of agent {self.name!r}", sorted(self.steps), f"one entry for {task.label!r}"
-            )
-        return self.steps[task.label]
-
-    def seed_list(self, default: tuple[int, ...]) -> tuple[int, ...]:
-        """Seeds of this agent, given the suite's."""
-        if isinstance(self.seeds, int):
-            return tuple(range(self.seeds))
-        if self.seeds is not None:
-            return self.seeds
-        return default if self.algorithm is not None else default[:1]
-
-
 class CurveSpec(Description):
     """Learning curves: how often the agent in training is evaluated, and on how many instances.
 
@@ -220,11 +153,24 @@ class CurveSpec(Description):
 
 
 class SmokeSpec(Description):
-    """The shortened form of a suite, for continuous integration."""
+    """The shortened form of a suite, for continuous integration: upper limits.
+
+    Attributes
+    ----------
+    instances, seeds : int
+        Of each task, and of each agent.
+    steps, budget : int
+        Of a training, and of a search on each instance.
+    kwargs : dict
+        Further keyword arguments of all environments.
+    curve : CurveSpec
+        Of the trainings.
+    """
 
     instances: Count = 2
     seeds: Count = 1
     steps: Annotated[int, Field(ge=1)] = 2048
+    budget: Count = 16
     kwargs: dict[str, Any] = {}
     curve: CurveSpec = CurveSpec(points=2, instances=1)
 
@@ -251,7 +197,23 @@ class Suite(Description):
                 raise ValueError(f"two {what} share the name {twice[0]!r}; give each its own")
         if len(set(self.seeds)) != len(self.seeds):
             raise ValueError("seeds must be distinct")
+        for number, agent in enumerate(self.agents):
+            for pattern in agent.tasks or ():
+                if not any(agent.covers(task, pattern) for task in self.tasks):
+                    raise ValueError(f"agents.{number}.tasks: no task fits {pattern!r}")
         return self
+
+    def pairs(self) -> Iterator[tuple[TaskSpec, AgentSpec]]:
+        """Every task with each of its agents, in the suite's order."""
+        for task in self.tasks:
+            for agent in self.agents:
+                if agent.applies_to(task):
+                    yield task, agent
+
+    def identity(self) -> dict[str, Any]:
+        """What determines the results: all but how much time and memory the jobs may take."""
+        agents = tuple(agent.model_copy(update={"limits": LimitsSpec()}) for agent in self.agents)
+        return self.model_copy(update={"agents": agents}).document()
 
     def shortened(self) -> Suite:
         """Return the suite in its shortened form."""
@@ -270,6 +232,7 @@ class Suite(Description):
                 update={
                     "seeds": agent.seed_list(self.seeds)[: short.seeds],
                     "steps": _at_most(agent.steps, short.steps),
+                    "budget": _at_most(agent.budget, short.budget),
                 }
             )
             for agent in self.agents
@@ -282,6 +245,11 @@ def _at_most(steps: int | dict[str, int] | None, limit: int) -> int | dict[str, 
     if isinstance(steps, dict):
         return {label: min(count, limit) for label, count in steps.items()}
     return None if steps is None else min(steps, limit)
+
+
+def suite_schema() -> dict[str, Any]:
+    """JSON schema of a suite's YAML, as editors read it; ``suites/suite.schema.json`` holds it."""
+    return Suite.model_json_schema()
 
 
 def suite_names() -> list[str]:
@@ -325,3 +293,7 @@ def _missing(text: str) -> UnknownNameError | FileFormatError:
     if os.sep in text or text.endswith((".yaml", ".yml")):
         return FileFormatError(text, "cannot be read: no such suite file")
     return lookup_error("suite", text, suite_names())
+
+
+if __name__ == "__main__":  # for shells
+    print(*suite_names(), sep="\n")

@@ -23,7 +23,7 @@ from chipgym.experiments.statistics import (
 )
 from chipgym.simulators.core.errors import SimulationError
 
-__all__ = ["AgentSummary", "Summary", "agent_scores", "readable", "summarise"]
+__all__ = ["AgentSummary", "Summary", "agent_scores", "on_common_tasks", "readable", "summarise"]
 
 Scores = npt.NDArray[np.float64]
 PROFILE_POINTS = 201
@@ -42,7 +42,7 @@ class AgentSummary:
     iqm : Interval
         Interquartile mean of the score over all tasks, seeds and instances, 95 % interval.
     task_iqm : dict
-        The same on each task.
+        The same on each of its tasks.
     mean_metric : dict
         Mean primary metric of each task, in its unit.
     improvement : Interval or None
@@ -85,7 +85,7 @@ class Summary:
     suite : str
         Name of the suite.
     agents : tuple of AgentSummary
-        Best first.
+        Best first; those that are for some of the tasks only come last.
     metrics : dict
         Name of the primary metric of each task.
     excluded : dict
@@ -139,13 +139,14 @@ class Summary:
 
 def summarise(run: Run) -> Summary:
     """Compute every statistic of a run from its records."""
-    scores = {agent.name: agent_scores(run, agent.name) for agent in run.suite.agents}
-    baseline = _reference_agent(run)
+    by_task = {agent.name: agent_scores(run, agent.name) for agent in run.suite.agents}
+    scores = {name: list(strata.values()) for name, strata in by_task.items()}
+    baseline = by_task.get(_reference_agent(run) or "")
     agents = [
-        _agent_summary(run, agent.name, scores[agent.name], scores.get(baseline or ""))
-        for agent in run.suite.agents
+        _agent_summary(run, agent.name, by_task[agent.name], baseline) for agent in run.suite.agents
     ]
-    agents.sort(key=lambda agent: (-_or_lowest(agent.iqm.value), agent.name))
+    # Scores over few of the tasks do not compare with scores over all of them.
+    agents.sort(key=lambda a: (-len(a.task_iqm), -_or_lowest(a.iqm.value), a.name))
     thresholds = _thresholds(list(scores.values()))
     return Summary(
         suite=run.suite.name,
@@ -160,7 +161,7 @@ def summarise(run: Run) -> Summary:
         instances={task.label: len(task.instance_indexes) for task in run.suite.tasks},
         thresholds=tuple(thresholds.tolist()),
         profiles={name: tuple(_profile(strata, thresholds)) for name, strata in scores.items()},
-        ranks=rank_methods(scores),
+        ranks=rank_methods(_rankable(by_task)),
         regret=_regrets(run),
     )
 
@@ -185,10 +186,16 @@ def metric_values(run: Run, result: JobResult) -> list[float]:
     return values
 
 
-def agent_scores(run: Run, agent: str) -> list[Scores]:
-    """Scores of an agent: one array of shape (seeds, instances) a task, nan where excluded."""
-    strata = []
+def agent_scores(run: Run, agent: str) -> dict[str, Scores]:
+    """Scores of an agent: an array of shape (seeds, instances) for each task that it took part in.
+
+    Excluded instances have nan.
+    """
+    strata = {}
+    spec = next(entry for entry in run.suite.agents if entry.name == agent)
     for task in run.suite.tasks:
+        if not spec.applies_to(task):
+            continue
         references = run.references[task.label]
         rows = [
             [
@@ -197,8 +204,24 @@ def agent_scores(run: Run, agent: str) -> list[Scores]:
             ]
             for result in _of(run, agent, task.label)
         ]
-        strata.append(np.array(rows, dtype=np.float64))
+        strata[task.label] = np.array(rows, dtype=np.float64)
     return strata
+
+
+def on_common_tasks(scores: Mapping[str, Mapping[str, Scores]]) -> dict[str, list[Scores]]:
+    """Scores of some agents on the tasks that all of them took part in, in one order."""
+    common = [
+        label
+        for label in next(iter(scores.values()), {})
+        if all(label in strata for strata in scores.values())
+    ]
+    return {name: [strata[label] for label in common] for name, strata in scores.items()}
+
+
+def _rankable(scores: Mapping[str, Mapping[str, Scores]]) -> dict[str, list[Scores]]:
+    """Agents that took part in most tasks, and their scores on those that they share."""
+    most = max((len(strata) for strata in scores.values()), default=0)
+    return on_common_tasks({n: strata for n, strata in scores.items() if len(strata) == most})
 
 
 def _regrets(run: Run) -> dict[str, dict[str, Interval]]:
@@ -207,6 +230,8 @@ def _regrets(run: Run) -> dict[str, dict[str, Interval]]:
     for task in run.suite.tasks:
         optima = known_optima(task)
         for agent in run.suite.agents if optima else ():
+            if not agent.applies_to(task):
+                continue
             rows = [
                 [
                     regret(value, optima.get(record.instance, math.nan))
@@ -226,25 +251,23 @@ def _mean(values: Scores) -> Scores:
 
 
 def _agent_summary(
-    run: Run, name: str, strata: list[Scores], baseline: list[Scores] | None
+    run: Run, name: str, scores: dict[str, Scores], baseline: dict[str, Scores] | None
 ) -> AgentSummary:
     results = [result for result in run.results if result.agent == name]
-    labels = [task.label for task in run.suite.tasks]
+    strata = list(scores.values())
+    compared = None if baseline is None else [baseline[label] for label in scores]
     episodes = [record.evaluations for result in results for record in result.records]
     training = [result.training_evaluations for result in results]
     return AgentSummary(
         name=name,
         seeds=len({result.seed for result in results}),
         iqm=bootstrap_interval(strata),
-        task_iqm={
-            label: bootstrap_interval([stratum])
-            for label, stratum in zip(labels, strata, strict=True)
-        },
+        task_iqm={label: bootstrap_interval([stratum]) for label, stratum in scores.items()},
         mean_metric={
             label: float(np.mean([metric_values(run, r) for r in _of(run, name, label)]))
-            for label in labels
+            for label in scores
         },
-        improvement=None if baseline is None else probability_of_improvement(strata, baseline),
+        improvement=None if compared is None else probability_of_improvement(strata, compared),
         evaluations=float(np.mean(training) + np.mean(episodes)),
         training_steps=max(result.training_steps for result in results),
     )
@@ -258,7 +281,8 @@ def _reference_agent(run: Run) -> str | None:
     """Name of the agent in the run that is the reference method of every task, if there is one."""
     policies = {entry.reference_policy for entry in run.references.values()}
     for agent in run.suite.agents:
-        if policies == {agent.policy} and not agent.kwargs:
+        everywhere = all(agent.applies_to(task) for task in run.suite.tasks)
+        if policies == {agent.policy} and not agent.kwargs and everywhere:
             return agent.name
     return None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from chipgym.experiments.parallel import make_env_for, make_parallel_env
 from chipgym.experiments.policies import import_attribute
 from chipgym.experiments.results import CURVE, TRAINING, CurvePoint
 from chipgym.experiments.suite import CurveSpec, TaskSpec
+from chipgym.experiments.tracking import Tracking
 from chipgym.simulators.core.errors import (
     FileFormatError,
     InvalidValueError,
@@ -152,6 +153,7 @@ def train_in(
     hyperparameters: Mapping[str, Any],
     curve: CurveSpec,
     on_progress: Callable[[int, int], None],
+    track: Sequence[str] = (),
 ) -> Any:
     """Train an agent into a folder and return it as loaded from there.
 
@@ -175,12 +177,16 @@ def train_in(
         Points and instances of the learning curve.
     on_progress : callable
         Called with steps done and steps in all.
+    track : sequence of str
+        Trackers that are told the trainer's records, see `chipgym.experiments.tracking`.
     """
     algorithm = find_algorithm(algorithm)
     if not (folder / TRAINING).is_file():
         shutil.rmtree(folder / POLICY, ignore_errors=True)
         values = _hyperparameters(algorithm, task, hyperparameters)
-        recorder = _CurveWriter(task, curve, steps, on_progress)
+        config = {"task": task.document(), "algorithm": algorithm, "steps": steps, "seed": seed}
+        tracking = Tracking(track, folder, {**config, "hyperparameters": values})
+        recorder = _CurveWriter(task, curve, steps, on_progress, tracking)
         try:
             result = _trainer(algorithm, task)(
                 steps,
@@ -190,8 +196,12 @@ def train_in(
                 evaluate=recorder.evaluate,
                 record_every=max(1, steps // REPORTS),
             )
+        except BaseException:
+            tracking.close(failed=True)
+            raise
         finally:
             recorder.close()
+        tracking.close()
         _check_budget(task, recorder.evaluations)
         _save(folder, result, recorder, algorithm, seed, values)
     return load_trained(folder)
@@ -237,9 +247,15 @@ class _CurveWriter:
     """Evaluates the agent in training at even intervals, and keeps the learning curve."""
 
     def __init__(
-        self, task: TaskSpec, curve: CurveSpec, steps: int, on_progress: Callable[[int, int], None]
+        self,
+        task: TaskSpec,
+        curve: CurveSpec,
+        steps: int,
+        on_progress: Callable[[int, int], None],
+        tracking: Tracking,
     ) -> None:
         self.points: list[CurvePoint] = []
+        self._tracking = tracking
         self.evaluations = 0
         self._task, self._total, self._on_progress = task, steps, on_progress
         self._instances = task.instance_indexes[: curve.instances] if curve.points else ()
@@ -280,6 +296,7 @@ class _CurveWriter:
             instances = tuple(int(name.rpartition("-")[2]) for name in found)
             metrics = tuple(float(value) for value in found.values())
             self.points.append(CurvePoint(steps, self.evaluations, instances, metrics))
+        self._tracking.log(record)
         self._on_progress(min(steps, self._total), self._total)
 
     def close(self) -> None:

@@ -1,6 +1,7 @@
 """The work of one job: train if need be, evaluate, write the results, and last the finish marker.
 
-The folder of a job holds ``config.json``; for a trained agent the saved policy, ``curve.jsonl`` and
+The folder of a job holds ``config.json``; for a trained agent the saved policy, ``curve.jsonl``,
+``training.json`` and what trackers write; for a searcher ``searches/``, ``curve.jsonl`` and
 ``training.json``; ``records.partial.jsonl`` while episodes are being recorded and ``records.jsonl``
 afterwards; ``manifest.json``; and ``done.json``, written last. Without the marker nothing counts.
 """
@@ -19,7 +20,9 @@ from chipgym.experiments.jobs import Job, Progress, ProgressCallback
 from chipgym.experiments.manifest import build_manifest, timestamp
 from chipgym.experiments.parallel import make_env_for
 from chipgym.experiments.policies import build_policy
-from chipgym.experiments.results import DONE, RECORDS, is_finished, result_hashes
+from chipgym.experiments.random_episodes import RandomEpisodes
+from chipgym.experiments.results import DONE, RECORDS, TRAINING, is_finished, result_hashes
+from chipgym.experiments.search_policy import SearchPolicy, keep_searches, search_policy
 from chipgym.leaderboards.schema import EpisodeRecord
 from chipgym.simulators.core.errors import ChipGymError
 from chipgym.simulators.core.files import remove_unfinished, write_json
@@ -41,7 +44,14 @@ def work(job: Job, report: ProgressCallback) -> bool:
     started, clock = timestamp(), time.monotonic()
     write_json(folder / "config.json", job.config)
     policy = _policy(job, report)
+    trained = time.monotonic()
     _record(job, policy, report)
+    if isinstance(policy, SearchPolicy):
+        keep_searches(folder, policy, job.task, job.seed, job.curve)
+    elif isinstance(policy, RandomEpisodes):
+        spent = {"policy": policy.name, "seed": job.seed, "steps": 0, "evaluations": policy.budget}
+        write_json(folder / TRAINING, spent)
+    ended = time.monotonic()
     facts = probe(job.task)
     manifest = build_manifest(
         configuration=job.config,
@@ -51,6 +61,9 @@ def work(job: Job, report: ProgressCallback) -> bool:
         started=started,
         wall_s=time.monotonic() - clock,
     )
+    # What was done before an interruption is in neither.
+    manifest["training_s"] = round(trained - clock, 3)
+    manifest["evaluation_s"] = round(ended - trained, 3)
     write_json(folder / "manifest.json", manifest)
     done = {"records": len(job.task.instance_indexes), **result_hashes(folder)}
     write_json(folder / DONE, {**done, "finished": timestamp()})
@@ -61,6 +74,8 @@ def _policy(job: Job, report: ProgressCallback) -> Any:
     """Build the policy, or train it, or load it where it was trained before an interruption."""
     if job.agent.policy is not None:
         return build_policy(job.agent.policy, job.agent.kwargs)
+    if job.agent.searcher is not None:
+        return search_policy(job.agent, job.task, Path(job.folder))
     from chipgym.experiments.training import train_in
 
     assert job.agent.algorithm is not None
@@ -74,6 +89,7 @@ def _policy(job: Job, report: ProgressCallback) -> Any:
         seed=job.seed,
         hyperparameters=job.agent.hyperparameters,
         curve=job.curve,
+        track=job.track,
         on_progress=lambda done, total: report(Progress(job.key, "training", done, total)),
     )
 

@@ -21,6 +21,7 @@ COMMANDS = {
     "list": ("list_names:list_names", "List environments, scenarios, agents and suites."),
     "info": ("info:info", "Describe an environment: spaces, scenarios, observation fields."),
     "train": ("train:train", "Train an agent on an environment."),
+    "tune": ("tune:tune", "Search hyperparameters of an agent."),
     "evaluate": ("evaluate:evaluate", "Evaluate an agent on test instances."),
     "benchmark": (
         "benchmark:benchmark",

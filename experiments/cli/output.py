@@ -103,11 +103,18 @@ def ranking_table(summary: Summary) -> Table:
         cells = [str(rank), agent.name, number(iqm.value)]
         cells.append(f"[{number(iqm.low)}, {number(iqm.high)}]")
         for labels in columns.values():
-            mean = sum(agent.mean_metric[label] for label in labels) / len(labels)
-            cells += [f"{mean:,.1f}"]
+            means = [agent.mean_metric[label] for label in labels if label in agent.mean_metric]
+            cells += [quantity(sum(means) / len(labels)) if len(means) == len(labels) else "-"]
         cells += [f"{agent.evaluations:,.0f}", f"{agent.training_steps:,}", str(agent.seeds)]
         table.add_row(*map(escape, cells))
     return table
+
+
+def quantity(value: float) -> str:
+    """A metric: five digits or a little more, thousands apart."""
+    if abs(value) >= 1e7:
+        return f"{value:.4e}"
+    return f"{value:,.1f}" if abs(value) >= 1000 else f"{value:.5g}"
 
 
 def number(value: float) -> str:

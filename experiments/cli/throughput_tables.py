@@ -6,7 +6,10 @@ from typing import Any
 
 from rich.table import Table
 
-__all__ = ["codesign_table", "dram_table", "logic_table", "soc_table"]
+__all__ = ["codesign_table", "dram_table", "logic_table", "ratio_table", "soc_table"]
+
+SLOWER = 0.8
+"""Ratio to the baseline below which a rate is marked."""
 
 
 def codesign_table(document: dict[str, Any]) -> Table:
@@ -27,6 +30,18 @@ def codesign_table(document: dict[str, Any]) -> Table:
     for env_id, kinds in document["environment"].items():
         for kind, rate in kinds.items():
             _add_rate(table, f"{env_id}, {kind.replace('_', ' ')}", rate, "steps/s")
+    return table
+
+
+def ratio_table(ratios: dict[str, float]) -> Table:
+    """Show ratios to the baseline, the slowest first."""
+    title = "Against the baseline, both in units of plain Python (1: as fast, below: slower)"
+    table = Table(title=title, title_justify="left")
+    table.add_column("what")
+    table.add_column("ratio", justify="right")
+    table.add_column("")
+    for name, ratio in sorted(ratios.items(), key=lambda entry: entry[1]):
+        table.add_row(name, f"{ratio:.2f}", "slower" if ratio < SLOWER else "")
     return table
 
 

@@ -27,6 +27,14 @@ def train(
     hyperparameter: Annotated[
         list[str] | None, typer.Option("--hyperparameter", "-p", help="name=value; repeatable.")
     ] = None,
+    hyperparams: Annotated[
+        Path | None,
+        typer.Option(envvar="CHIPGYM_HYPERPARAMS", help="Folder of your own hyperparameters."),
+    ] = None,
+    track: Annotated[
+        list[str] | None,
+        typer.Option(help="tensorboard (the default), wandb, mlflow, none; repeatable."),
+    ] = None,
     env_kwarg: Annotated[
         list[str] | None, typer.Option("--env-kwarg", "-k", help="name=value; repeatable.")
     ] = None,
@@ -46,9 +54,12 @@ def train(
     from chipgym.experiments.results import is_finished, read_result
     from chipgym.experiments.runner import RunError, run_jobs
     from chipgym.experiments.suite import AgentSpec, CurveSpec, TaskSpec
+    from chipgym.experiments.tracking import DEFAULT_TRACKERS, check_trackers
     from chipgym.experiments.training import check_algorithm, check_form
 
-    overrides = parse_settings("--hyperparameter", hyperparameter or [])
+    trackers = check_trackers(track or DEFAULT_TRACKERS)
+    own = _own_hyperparameters(hyperparams, agent, env_id, scenario)
+    overrides = {**own, **parse_settings("--hyperparameter", hyperparameter or [])}
     check_algorithm(agent, overrides)
     task = TaskSpec.parse(
         {
@@ -78,7 +89,7 @@ def train(
         Path("runs"), task, spec, seed, curve, facts.simulator_version, facts.content
     )
     folder = out or Path("runs") / planned.key
-    job = Job(planned.key, str(folder), planned.config)
+    job = Job(planned.key, str(folder), planned.config, track=trackers)
     _check_folder(folder, job.config)
     if is_finished(folder) and not as_json:
         typer.echo(f"{folder}: trained before, nothing to do", err=True)
@@ -108,6 +119,27 @@ def train(
     text = "-" if mean is None else f"{mean:,.2f}"
     typer.echo(f"{folder}: {result.training_steps:,} steps; {facts.metric} {text} (test)")
     typer.echo(f"chipgym evaluate {env_id} --load {folder}")
+
+
+def _own_hyperparameters(
+    folder: Path | None, algorithm: str, env_id: str, scenario: str | None
+) -> dict[str, Any]:
+    """Values of the user's own file for the task; {} where it says nothing of it."""
+    from chipgym.agents.core.hyperparameters import load_hyperparameters
+    from chipgym.simulators.core.errors import FileFormatError
+
+    if folder is None or not (folder / f"{algorithm}.yaml").is_file():
+        return {}
+    try:
+        found = load_hyperparameters(
+            algorithm, env_id.rpartition(":")[2], scenario or "default", folder
+        )
+    except FileFormatError as error:
+        if "no entry" in error.reason:
+            return {}
+        raise
+    typer.echo(f"hyperparameters: {folder / algorithm}.yaml, {found.key}", err=True)
+    return found.values
 
 
 def _check_folder(folder: Path, config: dict[str, Any]) -> None:

@@ -7,17 +7,19 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 
+from chipgym.experiments.executors.base import DEFAULT_RETRIES, is_transient
 from chipgym.experiments.jobs import Job, JobOutcome, Progress, ProgressCallback, execute_job
+from chipgym.experiments.time_limit import GRACE_S
 
 __all__ = ["ProcessExecutor", "one_thread"]
 
-MAX_ATTEMPTS = 3
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
@@ -26,17 +28,20 @@ class _Worker:
     process: SpawnProcess
     connection: Connection
     job: Job | None = None
+    begun: float = 0.0
 
 
 class ProcessExecutor:
-    """Runs up to `workers` jobs at a time, each worker with one compute thread.
+    """Runs jobs on up to `workers` cores at a time, each worker with one compute thread.
 
-    A worker that dies (killed, out of memory) is replaced and its job given to another worker, up
-    to three times; the other workers do not notice.
+    A worker that dies (killed, out of memory) is replaced and its job given to another worker, as
+    often as `retries` says; the other workers do not notice. A job that needs more cores than there
+    are runs alone.
     """
 
-    def __init__(self, workers: int = 2) -> None:
+    def __init__(self, workers: int = 2, retries: int = DEFAULT_RETRIES) -> None:
         self._limit = workers
+        self._retries = retries
         self._queue: deque[Job] = deque()
         self._workers: list[_Worker] = []
         self._attempts: Counter[str] = Counter()
@@ -77,6 +82,9 @@ class ProcessExecutor:
     def _hand_out(self) -> None:
         """Give queued jobs to idle workers, starting workers up to the limit."""
         while self._queue:
+            taken = sum(worker.job.limits.cpus for worker in self._workers if worker.job)
+            if taken and taken + self._queue[0].limits.cpus > self._limit:
+                return
             idle = next((worker for worker in self._workers if worker.job is None), None)
             if idle is None:
                 if len(self._workers) >= self._limit:
@@ -84,7 +92,7 @@ class ProcessExecutor:
                 idle = _start_worker()
                 self._workers.append(idle)
             job = self._queue.popleft()
-            idle.job = job
+            idle.job, idle.begun = job, time.monotonic()
             self._attempts[job.key] += 1
             # Where the worker died while idle the send fails; its sentinel tells in the next wait.
             with contextlib.suppress(OSError):
@@ -98,7 +106,11 @@ class ProcessExecutor:
                 if isinstance(message, Progress):
                     on_progress(message)
                 else:
-                    worker.job = None
+                    job, worker.job = worker.job, None
+                    again = isinstance(message, JobOutcome) and is_transient(message)
+                    if again and job is not None and self._attempts[job.key] <= self._retries:
+                        self._queue.append(job)
+                        return None
                     return message if isinstance(message, JobOutcome) else None
         except (EOFError, OSError):
             return self._bury(worker)
@@ -112,11 +124,15 @@ class ProcessExecutor:
         job = worker.job
         if job is None:
             return None
-        if self._attempts[job.key] < MAX_ATTEMPTS:
+        limit_s = job.limits.time_s
+        if limit_s is not None and time.monotonic() - worker.begun >= limit_s + GRACE_S:
+            error = f"the time limit of {limit_s:g} s is over, and its process had to be ended"
+            return JobOutcome(job.key, "failed", error=error, error_type="TimeLimitError")
+        if self._attempts[job.key] <= self._retries:
             self._queue.appendleft(job)
             return None
-        code = worker.process.exitcode
-        error = f"its process died {MAX_ATTEMPTS} times (exit code {code}); out of memory?"
+        code, attempts = worker.process.exitcode, self._attempts[job.key]
+        error = f"its process died {attempts} times (exit code {code}); out of memory?"
         return JobOutcome(job.key, "failed", error=error, error_type="WorkerDied")
 
 

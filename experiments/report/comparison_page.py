@@ -11,7 +11,7 @@ from chipgym.experiments.curves import learning_curves
 from chipgym.experiments.plots import interval_chart, learning_curve_chart, profile_chart
 from chipgym.experiments.report.page import html_page, ranks_section, section
 from chipgym.experiments.statistics import Interval, Strata, probability_of_improvement
-from chipgym.experiments.summary import Summary, agent_scores, readable
+from chipgym.experiments.summary import Summary, agent_scores, on_common_tasks, readable
 from chipgym.experiments.svg import escape
 from chipgym.simulators.core.files import write_text
 
@@ -119,7 +119,8 @@ def _improvements(comparison: Comparison, summary: Summary) -> str:
     for rank, x in enumerate(names, 1):
         cells = f"<td>{rank}</td><td>{escape(x)}</td>"
         for y in names:
-            cells += "<td>–</td>" if x == y else _chance(scores[x], scores[y])
+            pair = on_common_tasks({x: scores[x], y: scores[y]})
+            cells += "<td>–</td>" if x == y else _chance(pair[x], pair[y])
         rows.append(f"<tr>{cells}</tr>")
     return (
         "<p class='lead'>Probability that the row's method scores higher than the column's on a "
@@ -131,6 +132,8 @@ def _improvements(comparison: Comparison, summary: Summary) -> str:
 
 def _chance(x: Strata, y: Strata) -> str:
     """A cell of the matrix, shaded by how far it is from even."""
+    if not x:
+        return "<td>–</td>"
     found = probability_of_improvement(x, y, resamples=RESAMPLES)
     if math.isnan(found.value):
         return "<td>–</td>"

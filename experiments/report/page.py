@@ -121,7 +121,8 @@ def _ranking_row(rank: int, agent: AgentSummary, labels: list[str], trained: boo
     interval = f"[{_number(agent.iqm.low)}, {_number(agent.iqm.high)}]"
     better = "–" if agent.improvement is None else f"{agent.improvement.value:.2f}"
     cells = [str(rank), escape(agent.name), _number(agent.iqm.value), interval, better]
-    cells += [f"{agent.mean_metric[label]:,.1f}" for label in labels]
+    means = (agent.mean_metric.get(label) for label in labels)
+    cells += ["–" if mean is None else f"{mean:,.1f}" for mean in means]
     cells += [f"{agent.evaluations:,.0f}", f"{agent.training_steps:,}", str(agent.seeds)]
     kind = " class='trained'" if trained else ""
     return f"<tr{kind}>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
@@ -136,7 +137,9 @@ def _curves(run: Run, summary: Summary) -> str:
         others = {
             agent.name: agent.task_iqm[label].value
             for agent in summary.agents
-            if agent.name not in trained and math.isfinite(agent.task_iqm[label].value)
+            if agent.name not in trained
+            and label in agent.task_iqm
+            and math.isfinite(agent.task_iqm[label].value)
         }
         if others:
             best = max(others, key=lambda name: others[name])

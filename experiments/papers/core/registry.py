@@ -99,3 +99,7 @@ def find_study(name: str) -> Study:
     if name not in STUDIES:
         raise UnknownNameError("study", name, STUDIES)
     return STUDIES[name]
+
+
+if __name__ == "__main__":  # for shells
+    print(*STUDIES, sep="\n")
