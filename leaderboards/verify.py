@@ -78,7 +78,7 @@ def verify_submission(
     version = chipgym.__version__
     try:
         submission = load_submission(folder)
-        hashes = {
+        hashes: Any = {
             "records_sha256": file_hash(Path(folder) / RECORDS_FILE),
             "submission_sha256": file_hash(Path(folder) / SUBMISSION_FILE),
         }

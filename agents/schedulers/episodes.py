@@ -86,11 +86,12 @@ def play(envs: VectorSchedulingEnv, seeds: Sequence[int], choose: Choice) -> Epi
     """
     core: Any = envs.unwrapped
     shape = shape_of(envs)
-    observations, _ = envs.reset(seed=list(seeds))
+    observations, _ = core.reset(seed=list(seeds))
     alive = np.ones(envs.num_envs, dtype=np.bool_)
     returns = np.zeros(envs.num_envs)
     metrics: dict[str, list[float]] = {}
-    times, costs, living = [core.times_us], [], []
+    times, costs = [core.times_us], []
+    living: list[Bools] = []
     parts, chosen_parts, probability_parts, step_parts, row_parts = [], [], [], [], []
     while alive.any():
         masks = core.action_masks()

@@ -74,7 +74,7 @@ class LearnedSchedulerSettings:
         return self.streams * self.group
 
 
-def check_hyperparameters(_: str, values: Mapping[str, Any]) -> None:
+def check_hyperparameters(algorithm: str, values: Mapping[str, Any]) -> None:
     """Check names and ranges of the hyperparameters of `ALGORITHM`.
 
     Raises

@@ -137,7 +137,9 @@ def train_learned_scheduler(
     factories = [env_factory] if callable(env_factory) else list(env_factory)
     envs = [factory(settings.num_envs) for factory in factories]
     try:
-        training = _Training(envs, settings, seed, total_steps, checkpoint and Path(checkpoint))
+        training = _Training(
+            envs, settings, seed, total_steps, Path(checkpoint) if checkpoint else None
+        )
         policy = LearnedScheduler(network=training.network)
         policy.name = name or policy.name
         training.curve = Curve(
@@ -171,10 +173,10 @@ class _Training:
         settings: LearnedSchedulerSettings,
         seed: int,
         total_steps: int,
-        path: Path | str | None,
+        path: Path | None,
     ) -> None:
         self.envs, self.settings, self.seed, self.total = envs, settings, seed, total_steps
-        self.path = Path(path) if path else None
+        self.path = path
         self.network = new_network(settings.hidden, settings.prior, seed)
         self.optimiser = torch.optim.Adam(
             self.network.parameters(), lr=settings.learning_rate, eps=1e-5

@@ -202,7 +202,9 @@ def references(
         raise InvalidValueError("suite", suite, "exactly one of a suite and --env")
     if env is not None:
         document = {"env": env, "scenario": scenario, "instances": 1}
-        tasks = (with_instances(TaskSpec.parse(document), instances, usual=8),)
+        tasks: tuple[TaskSpec, ...] = (
+            with_instances(TaskSpec.parse(document), instances, usual=8),
+        )
     else:
         tasks = load_suite(str(suite)).tasks
     command = shlex.join(["chipgym", *sys.argv[1:]])

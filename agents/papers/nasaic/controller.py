@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -117,7 +118,7 @@ class Controller(nn.Module):
         return taken, -(finite.exp() * finite).masked_fill(torch.from_numpy(~legal), 0.0).sum(2)
 
 
-def _plain(parameter: Tensor) -> Floats32:
+def _plain(parameter: Any) -> Floats32:
     """Weights as an array; nothing is copied."""
     return np.asarray(parameter.detach().numpy())
 

@@ -83,7 +83,10 @@ class Accuracy:
 class AccuracyProvider(Protocol):
     """A source of accuracies. The same question always has the same answer."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """Name of the provider."""
+        ...
 
     def check(self, task: Task) -> None:
         """Raise a `ChipGymError` unless the accuracies of a task's networks can be given."""

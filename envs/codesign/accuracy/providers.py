@@ -45,7 +45,7 @@ def make_provider(
     arguments = dict(options or {})
     budget = None if accuracy == TrainProvider.name else arguments.pop("budget", None)
     try:
-        provider = PROVIDERS[accuracy](**arguments)
+        provider: AccuracyProvider = PROVIDERS[accuracy](**arguments)
         return provider if budget is None else BudgetedProvider(provider, budget)
     except TypeError as error:
         raise InvalidValueError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import gymnasium
 import numpy as np
@@ -100,7 +100,7 @@ class Ledger:
         env.reset(seed=0, options={"instance": 0})
         self.budget = budget
         self.scenario = scenario
-        self._base: Any = env.unwrapped
+        self._base = cast(Any, env.unwrapped)
         self.provider = BudgetedProvider(self._base.provider, budget.trainings)
         self.problem: CoDesignProblem = self._base.problem
         self.trials: list[Trial] = []

@@ -65,7 +65,8 @@ def _front(ledger: Ledger, ranked: list[Trial]) -> list[list[float]]:
         return []
     rows = [[t.accuracy, *(-ratio for ratio in ledger.relative_costs(t))] for t in ranked]
     front = pareto_front(np.array(rows))
-    return np.column_stack([front[:, 0], -front[:, 1:]]).round(6).tolist()
+    rounded: list[list[float]] = np.column_stack([front[:, 0], -front[:, 1:]]).round(6).tolist()
+    return rounded
 
 
 def _final(ledger: Ledger) -> dict[str, Any]:

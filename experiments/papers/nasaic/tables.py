@@ -21,8 +21,8 @@ DESIGNS = (NAS_FIRST, ASIC_FIRST, NASAIC)
 def _text(interval: Interval, digits: int, factor: float = 1.0) -> str:
     if math.isnan(interval.value):
         return UNKNOWN
-    numbers = (interval.value, interval.low, interval.high)
-    return interval_text(*(factor * number for number in numbers), digits=digits)
+    value, low, high = (factor * n for n in (interval.value, interval.low, interval.high))
+    return interval_text(value, low, high, digits)
 
 
 def _number(value: float, digits: int = 0) -> str:
