@@ -72,7 +72,7 @@ LEFT_OUT = ("bayesian",)
 FULL = Plan(
     ("w1-images", "w2-images", "w3-images"),
     tuple(flow for flow in FLOWS if flow not in LEFT_OUT),
-    10,
+    5,
     1_000,
     200,
     8,
