@@ -23,7 +23,7 @@ from chipgym.envs import codesign_v0
 from chipgym.envs.core import testing
 
 IDS = [DESIGN, WHOLE, REFINE]
-SCENARIOS = ["digits-tiny", "digits-tiny-drawn", "digits-tiny-single", "digits-tiny-three"]
+SCENARIOS = ["digits-tiny", "digits-tiny-drawn", "digits-tiny-single", "w1-images", "images-three"]
 SHORTER: dict[str, dict[str, Any]] = {
     "bounds": {"steps": 400},
     "determinism": {"steps": 80},
