@@ -7,9 +7,14 @@ import json
 import numpy as np
 import pytest
 
-from chipgym.agents.core.registry import make_policy
-from chipgym.experiments.papers.deepsocs.demonstrations import record
-from chipgym.experiments.papers.deepsocs.gain import gain_interval, measure_gains, play_streams
+from chipgym.agents.schedulers.learned import LearnedScheduler, new_network
+from chipgym.experiments.papers.deepsocs.entrants import MissingWeightsError
+from chipgym.experiments.papers.deepsocs.gain import (
+    gain_interval,
+    measure_gains,
+    play_streams,
+    run,
+)
 
 
 def silent(*_: object) -> None:
@@ -62,11 +67,14 @@ def test_the_document_holds_every_scenario_and_scheduler(tmp_path):
     assert before == {path.name: path.read_bytes() for path in (tmp_path / "raw").iterdir()}
 
 
-def test_demonstrations_are_the_experts_answers_where_the_learner_goes():
-    expert = make_policy("late-binding")
-    alone = record("six-app-mid", expert, 60, 3)
-    assert len(alone.actions) == len(alone.observations) == 60
-    assert alone.masks[np.arange(60), alone.actions].all()
-    taught = record("six-app-mid", expert, 60, 3, make_policy("ETF"))
-    assert taught.actions[0] == alone.actions[0]
-    assert not np.array_equal(taught.observations, alone.observations)
+def test_the_learned_scheduler_is_measured_over_its_seeds(tmp_path):
+    weights = tmp_path / "weights"
+    for seed in range(5):
+        scheduler = LearnedScheduler(network=new_network(8, 5.0, seed))
+        scheduler.save(weights / f"learned-scheduler-{seed}.safetensors")
+    document = run(tmp_path, quick=True, workers=1, report=silent, weights=weights)
+    facts = document["scenarios"]["six-app-mid"]
+    assert (facts["streams"], facts["training_seeds"]) == (2, 5)
+    assert set(document["others"]) == {"late-binding", "rollout-planner"}
+    with pytest.raises(MissingWeightsError, match="learned-scheduler"):
+        run(tmp_path, quick=True, workers=1, report=silent, weights=tmp_path)
