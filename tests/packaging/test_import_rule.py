@@ -12,7 +12,7 @@ FOLDERS = ("simulators", "envs", "agents", "experiments", "leaderboards")
 # Small tools without a model in them, for everybody.
 SHARED = tuple(
     f"chipgym.simulators.core.{name}"
-    for name in ("description", "errors", "files", "hashing", "plugins")
+    for name in ("description", "errors", "files", "hashing", "numba", "plugins")
 )
 
 
@@ -51,6 +51,7 @@ RULES = {
             "yaml",
             "gymnasium",
             "torch",
+            "safetensors",
             "stable_baselines3",
             "sb3_contrib",
         ),
@@ -72,7 +73,15 @@ RULES = {
             "pyarrow",
             "minari",
             "sklearn",
+            "optuna",
+            "mlflow",
+            "wandb",
         ),
+    ),
+    # What runs networks step by step is itself loaded only when a study runs.
+    "experiments/networks": Rule(
+        internal=FOLDERS,
+        external=("numpy", "gymnasium", "torch", "stable_baselines3"),
     ),
     # Verification reads the simulators' descriptions, and re-simulates through the rest.
     "leaderboards": Rule(
@@ -87,6 +96,7 @@ RULES = {
         lazy_internal=("experiments",),
     ),
 }
+NETWORKS = ("papers/deepsocs/steady.py", "papers/nasaic/ppo.py")
 RECORDS_ONLY = ("schema", "ranking", "site")
 
 
@@ -122,6 +132,8 @@ def imports(node: ast.AST, lazy: bool = False) -> Iterator[Import]:
 def rule_of(folder: str, path: Path) -> Rule:
     if folder == "envs" and path.parts[:2] == ("codesign", "accuracy"):
         return RULES["envs/accuracy"]
+    if folder == "experiments" and path.as_posix() in NETWORKS:
+        return RULES["experiments/networks"]
     records_only = path.parts[0] == "site" or path.stem in RECORDS_ONLY
     return RULES[f"{folder}/records" if folder == "leaderboards" and records_only else folder]
 
