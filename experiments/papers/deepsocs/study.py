@@ -108,7 +108,7 @@ FULL = Plan(
     streams=100,
     seeds=5,
     ablation_seeds=3,
-    seeds_per_stream=2,
+    seeds_per_stream=1,
     planner_points=(
         *("rate-150", "rate-50", "rate-25", "top-200", "top-50", "top-15"),
         *("noise-20", "noise-50", "types-1", "types-3", "pes-8", "pes-32"),
