@@ -32,6 +32,15 @@ from chipgym.simulators.core.plugins import load_plugin, plugin_names
 __all__ = ["make_policy", "policy_names", "register_policy"]
 
 GROUP = "chipgym.agents"
+
+
+def _learned_scheduler(**kwargs: Any) -> Policy:
+    # It brings PyTorch and a kernel; the others do without.
+    from chipgym.agents.schedulers.learned import LearnedScheduler
+
+    return LearnedScheduler(**kwargs)
+
+
 _POLICIES: dict[str, Callable[..., Policy]] = {
     "MET": MinimumExecution,
     "EFT": EarliestFinish,
@@ -44,6 +53,7 @@ _POLICIES: dict[str, Callable[..., Policy]] = {
     "table": TablePolicy,
     "late-binding": LateBinding,
     "rollout-planner": RolloutPlanner,
+    "learned-scheduler": _learned_scheduler,
     "FR_FCFS": FirstReady,
     "FCFS": FirstComeFirstServed,
     "default-settings": FixedSettings,

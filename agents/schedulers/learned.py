@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -20,10 +21,19 @@ from chipgym.agents.schedulers.candidates import Decisions, candidates
 from chipgym.agents.schedulers.pair_attention import PairAttention
 from chipgym.simulators.core.errors import InvalidValueError
 
-__all__ = ["NAME", "LearnedScheduler", "actions_of", "load_learned_scheduler", "new_network"]
+__all__ = [
+    "NAME",
+    "SHIPPED",
+    "LearnedScheduler",
+    "actions_of",
+    "load_learned_scheduler",
+    "new_network",
+]
 
 NAME = "learned-scheduler"
 FORMAT = "chipgym-learned-scheduler-1"
+SHIPPED = Path(__file__).parent / "data" / "learned_scheduler.safetensors"
+"""Weights of the study `deepsocs`, training seed 0."""
 TOLERANCE = 1e-4
 """Logits closer than this count as equal: their last bits depend on how many decisions are taken
 at once, and a policy must not."""
@@ -37,7 +47,7 @@ class LearnedScheduler:
     Parameters
     ----------
     path : path, optional
-        What `save` wrote.
+        What `save` wrote; by default the weights that ship, `SHIPPED`.
     network : PairAttention, optional
         Instead of a path.
     num_slots, num_pes : int, optional
@@ -53,10 +63,10 @@ class LearnedScheduler:
         num_slots: int | None = None,
         num_pes: int | None = None,
     ) -> None:
-        if (path is None) == (network is None):
+        if path is not None and network is not None:
             raise InvalidValueError("path", path, "either a path or a network")
         use_one_thread()
-        self.network = network if path is None else _load(path)
+        self.network = _load(SHIPPED if path is None else path) if network is None else network
         self.shape = None if num_slots is None or num_pes is None else (num_slots, num_pes)
 
     def reset(self, num_envs: int, seed: int) -> None:
@@ -74,7 +84,6 @@ class LearnedScheduler:
             shape = problems[0].num_slots, problems[0].num_pes
         if shape is None or masks is None:
             raise InvalidValueError("problems", None, "views or a given shape, and masks")
-        assert self.network is not None
         decisions = candidates(observations, masks, *shape)
         chosen = np.zeros(len(masks), dtype=np.int64)
         several = np.flatnonzero(decisions.choices > 1)
@@ -90,7 +99,6 @@ class LearnedScheduler:
 
     def save(self, place: str | os.PathLike[str]) -> None:
         """Write a folder, or one file that ends in ``.safetensors``."""
-        assert self.network is not None
         document = {"format": FORMAT, "hidden": self.network.inner.out_features}
         write_policy(place, document, save_weights(self.network, "network"))
 

@@ -8,6 +8,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 
+from chipgym.agents.core.registry import make_policy
 from chipgym.agents.core.torch_tools import save_weights
 from chipgym.agents.schedulers.candidates import RULES, candidates
 from chipgym.agents.schedulers.learned import (
@@ -157,10 +158,27 @@ def test_saved_and_loaded(tmp_path):
 def test_mistakes_are_named():
     observations, masks, *_ = decisions_of("canonical", 1)
     with pytest.raises(InvalidValueError, match="path"):
-        LearnedScheduler()
+        LearnedScheduler("weights.safetensors", new_network(8, 1.0, 0))
     with pytest.raises(InvalidValueError, match="problems"):
         LearnedScheduler(network=new_network(8, 1.0, 0)).act(observations, masks, None)
     with pytest.raises(InvalidValueError, match="group"):
         LearnedSchedulerSettings(group=1)
     with pytest.raises(UnknownNameError, match="width"):
         check_hyperparameters("learned_scheduler", {"width": 3})
+
+
+def test_the_shipped_weights_beat_etf_where_jobs_compete():
+    policy = make_policy("learned-scheduler")
+    envs = make_envs(12, "six-app-high")
+    observations, _ = envs.reset(seed=4)
+    alive, returns = np.ones(12, dtype=bool), np.zeros(12)
+    while alive.any():
+        masks, problems = envs.unwrapped.action_masks(), envs.unwrapped.problems
+        observations, rewards, terminated, truncated, _ = envs.step(
+            policy.act(observations, masks, problems)
+        )
+        returns[alive] += rewards[alive]
+        alive &= ~(terminated | truncated)
+    envs.close()
+    # Rewards add up to minus the latency in units of ETF's.
+    assert returns.mean() > -1.0
