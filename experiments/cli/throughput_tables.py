@@ -108,6 +108,8 @@ def soc_table(document: dict[str, Any]) -> Table:
         if isinstance(rates, dict):
             for choice, rate in rates.items():
                 _add_rate(table, f"{kind}, {choice.replace('_', ' ')}", rate, "decisions/s")
+    for streams, rate in document["learned_scheduler"].items():
+        _add_rate(table, f"learned-scheduler, {streams.replace('_', ' ')}", rate, "decisions/s")
     training = document["training"]
     frames = f"{training['frames_per_s']:,.0f}"
     share = f"{training['environment_share']:.1%}"

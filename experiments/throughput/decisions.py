@@ -9,9 +9,10 @@ import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
+from chipgym.agents.core.policy import Policy
 from chipgym.experiments.throughput.timing import measure_rate
 
-__all__ = ["ENV_ID", "scalar_rates", "vector_rates"]
+__all__ = ["ENV_ID", "policy_rate", "scalar_rates", "vector_rates"]
 
 ENV_ID = "chipgym/SocScheduling-v0"
 Mask = npt.NDArray[np.bool_]
@@ -92,3 +93,35 @@ def vector_rates(scenario: str, num_envs: int, decisions: int, repeats: int) -> 
     }
     envs.close()
     return rates
+
+
+def policy_rate(
+    policy: Policy, scenario: str, num_envs: int, decisions: int, repeats: int
+) -> dict[str, Any]:
+    """Decisions per second of a policy in the native vector environment, both together.
+
+    Parameters
+    ----------
+    policy : Policy
+        Needs no problem views.
+    scenario : str
+    num_envs : int
+        Streams that are scheduled at once; 1: a single one.
+    decisions, repeats : int
+    """
+    steps = max(decisions // num_envs, 1)
+    envs: Any = gym.make_vec(
+        ENV_ID, num_envs=num_envs, vectorization_mode="vector_entry_point", scenario=scenario
+    )
+
+    def run() -> int:
+        observations, _ = envs.reset(seed=0)
+        policy.reset(num_envs, 0)
+        for _ in range(steps):
+            actions = policy.act(observations, envs.unwrapped.action_masks(), None)
+            observations, *_ = envs.step(actions)
+        return steps * num_envs
+
+    rate = measure_rate(run, repeats).document()
+    envs.close()
+    return rate

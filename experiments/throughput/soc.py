@@ -17,10 +17,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from gymnasium import make_vec
 
+from chipgym.agents.core.registry import make_policy
 from chipgym.envs.soc_scheduling.presets import SCENARIOS
 from chipgym.experiments.manifest import build_manifest, timestamp
-from chipgym.experiments.throughput.decisions import ENV_ID, scalar_rates, vector_rates
+from chipgym.experiments.throughput.decisions import (
+    ENV_ID,
+    policy_rate,
+    scalar_rates,
+    vector_rates,
+)
 from chipgym.experiments.throughput.timing import Rate, measure_rate
 from chipgym.experiments.throughput.training import measure_training
 from chipgym.simulators.core.errors import SimulationError
@@ -104,6 +111,7 @@ def measure_soc(effort: Effort = FULL, report: Callable[[str], None] = print) ->
         "linearity": _linearity,
         "memory": _memory,
         "environment": _environment,
+        "learned_scheduler": _learned_scheduler,
         "training": _training,
     }
     for name, part in parts.items():
@@ -210,6 +218,18 @@ def _environment(effort: Effort) -> dict[str, Any]:
         f"vector_{NUM_ENVS}": vector_rates(
             SCENARIO, NUM_ENVS, 10 * effort.decisions, effort.repeats
         ),
+    }
+
+
+def _learned_scheduler(effort: Effort) -> dict[str, Any]:
+    """Decisions per second of the learned scheduler, one stream and many, the environment's too."""
+    envs: Any = make_vec(ENV_ID, 1, vectorization_mode="vector_entry_point", scenario=SCENARIO)
+    slots, pes = envs.unwrapped.observation_layout["pairs"].shape[:2]
+    envs.close()
+    policy = make_policy("learned-scheduler", num_slots=slots, num_pes=pes)
+    return {
+        f"streams_{count}": policy_rate(policy, SCENARIO, count, decisions, effort.repeats)
+        for count, decisions in ((1, effort.decisions // 4), (NUM_ENVS, effort.decisions))
     }
 
 
