@@ -229,7 +229,7 @@ def _learned_scheduler(effort: Effort) -> dict[str, Any]:
     policy = make_policy("learned-scheduler", num_slots=slots, num_pes=pes)
     return {
         f"streams_{count}": policy_rate(policy, SCENARIO, count, decisions, effort.repeats)
-        for count, decisions in ((1, effort.decisions // 4), (NUM_ENVS, effort.decisions))
+        for count, decisions in ((1, effort.decisions), (NUM_ENVS, 10 * effort.decisions))
     }
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from chipgym.experiments.policies import build_policy
-from chipgym.simulators.core.errors import ChipGymError
+from chipgym.simulators.core.errors import ChipGymError, UnknownNameError
 
 __all__ = [
     "ABLATIONS",
@@ -21,6 +21,7 @@ __all__ = [
     "content_of",
     "find_weights",
     "load_entrant",
+    "trained",
 ]
 
 WEIGHTS = Path(__file__).parent / "weights"
@@ -173,3 +174,30 @@ def load_entrant(name: str, weights: Path | None, shape: tuple[int, int]) -> Any
     if entrant.shaped:
         arguments["num_slots"], arguments["num_pes"] = shape
     return build_policy(entrant.policy, arguments)
+
+
+def trained(name: str, seed: int = 0, folder: Path = WEIGHTS) -> Any:
+    """Build a trained entrant by name, as suites name policies.
+
+    Parameters
+    ----------
+    name : str
+        Of `ENTRANTS`.
+    seed : int
+        Training seed.
+    folder : path
+        Of the weights.
+
+    Raises
+    ------
+    UnknownNameError
+        There is no such entrant.
+    MissingWeightsError
+        It has not been trained.
+    """
+    if name not in ENTRANTS:
+        raise UnknownNameError("entrant", name, ENTRANTS)
+    entrant = ENTRANTS[name]
+    return build_policy(
+        entrant.policy, {**entrant.kwargs, entrant.argument: find_weights(name, seed, "", folder)}
+    )
