@@ -40,7 +40,6 @@ CONTENDED = ("six-app-mid", "six-app-high", "wifi-mix", "bursty", "canonical-ope
 """Scenarios in which jobs compete all the time."""
 LEARNED = "learned-scheduler"
 SEEDS = 5
-PLANNER_STREAMS = 10
 # Streams of one part of the study: short, so that little is lost where it is interrupted.
 PART = 50
 RESAMPLES = 10_000
@@ -51,7 +50,7 @@ Floats = npt.NDArray[np.float64]
 def run(
     out: Path, *, quick: bool, workers: int, report: Report, weights: Path = WEIGHTS
 ) -> dict[str, Any]:
-    """Measure the learned scheduler, and late binding and the planner, which need no training.
+    """Measure the learned scheduler, and late binding, which needs no training.
 
     Parameters
     ----------
@@ -73,13 +72,12 @@ def run(
         {"place": str(place), "content": content_of(place)}
         for place in (find_weights(LEARNED, seed, folder=weights) for seed in range(SEEDS))
     ]
-    few = 2 if quick else PLANNER_STREAMS
     return measure_gains(
         out,
-        {LEARNED: trained, "late-binding": [{}], "rollout-planner": [{}]},
+        {LEARNED: trained, "late-binding": [{}]},
         winner=LEARNED,
         scenarios=CONTENDED[:1] if quick else tuple(SCENARIOS),
-        streams=lambda name, _: few if name == "rollout-planner" or quick else 100,
+        streams=2 if quick else 100,
         workers=workers,
         report=report,
     )

@@ -131,8 +131,8 @@ QUICK = Plan(
     bounded_streams=1,
     deterministic_time=0.02,
 )
-# Decisions of these cost ten times as much as those of the others.
-COSTLY = ("deepsocs", "socrates", "scarl")
+# Decisions of these cost two to ten times as much as those of the learned scheduler.
+COSTLY = ("deepsocs", "socrates", "scarl", "maskable-ppo")
 WALL_LIMIT_S = 600.0
 
 
@@ -284,10 +284,11 @@ def _streams_of(plan: Plan, name: str, seed: int, count: int) -> list[int]:
     """Streams that a seed plays: all of them, or its share of a balanced design."""
     if name == PLANNER:
         return list(range(min(plan.planner_streams, count)))
-    shared = name in COSTLY and plan.seeds_per_stream < plan.seeds
-    if not shared:
+    entrant = ENTRANTS[name]
+    seeds = plan.ablation_seeds if entrant.of else plan.seeds
+    if (entrant.of or name) not in COSTLY or plan.seeds_per_stream >= seeds:
         return list(range(count))
-    return [k for k in range(count) if (k + seed) % plan.seeds < plan.seeds_per_stream]
+    return [k for k in range(count) if (k + seed) % seeds < plan.seeds_per_stream]
 
 
 def _grouped(

@@ -75,6 +75,6 @@ def test_the_learned_scheduler_is_measured_over_its_seeds(tmp_path):
     document = run(tmp_path, quick=True, workers=1, report=silent, weights=weights)
     facts = document["scenarios"]["six-app-mid"]
     assert (facts["streams"], facts["training_seeds"]) == (2, 5)
-    assert set(document["others"]) == {"late-binding", "rollout-planner"}
+    assert set(document["others"]) == {"late-binding"}
     with pytest.raises(MissingWeightsError, match="learned-scheduler"):
         run(tmp_path, quick=True, workers=1, report=silent, weights=tmp_path)
