@@ -155,7 +155,7 @@ def test_another_abc_is_named(
     reason = reasons_against(submitted)[0]
     with AbcSession(other) as session:
         assert f"(ABC: {mine}), installed is" in reason
-        assert f"(ABC: {session.build}); run it again" in reason
+        assert f"(ABC: {session.build}); simulate it again" in reason
 
 
 def test_without_an_abc_the_reason_says_so(

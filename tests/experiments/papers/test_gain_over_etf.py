@@ -67,14 +67,14 @@ def test_the_document_holds_every_scenario_and_scheduler(tmp_path):
     assert before == {path.name: path.read_bytes() for path in (tmp_path / "raw").iterdir()}
 
 
-def test_the_learned_scheduler_is_measured_over_its_seeds(tmp_path):
+def test_the_learned_scheduler_is_measured(tmp_path):
     weights = tmp_path / "weights"
-    for seed in range(5):
-        scheduler = LearnedScheduler(network=new_network(8, 5.0, seed))
-        scheduler.save(weights / f"learned-scheduler-{seed}.safetensors")
+    LearnedScheduler(network=new_network(8, 5.0, 0)).save(
+        weights / "learned-scheduler-0.safetensors"
+    )
     document = run(tmp_path, quick=True, workers=1, report=silent, weights=weights)
     facts = document["scenarios"]["six-app-mid"]
-    assert (facts["streams"], facts["training_seeds"]) == (2, 5)
+    assert (facts["streams"], facts["training_seeds"]) == (2, 1)
     assert set(document["others"]) == {"late-binding"}
     with pytest.raises(MissingWeightsError, match="learned-scheduler"):
         run(tmp_path, quick=True, workers=1, report=silent, weights=tmp_path)

@@ -8,6 +8,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
+import torch
 
 from chipgym.agents.papers.scheduling.names import build_agent
 from chipgym.agents.papers.scheduling.policy import SchedulingPolicy
@@ -55,7 +56,8 @@ def maskable(pes: int = 16) -> SavedPolicy:
     """MaskablePPO's pair network with random weights."""
     envs = FORMS["scheduling"](1, build_point("rate-50"))
     layout = PairLayout.from_fields(envs.observation_layout).to_dict()
-    settings = {"layout": layout, "hidden": 8}
+    settings = {"layout": layout, "hidden": 8, "other_logit": None}
+    torch.manual_seed(0)
     spaces = envs.single_observation_space, envs.single_action_space
     return SavedPolicy(
         build_network("maskable_ppo", "pair", settings, *spaces), "maskable_ppo", "pair", settings
@@ -93,7 +95,8 @@ def test_streams_played_together_end_as_those_played_alone(name: str):
         )
         found = play_streams(policy, envs, STREAMS, views=not entrant.shaped)
         envs.close()
-        assert found.tolist() == expected
+        # An episode that a random network never ends has no latency.
+        np.testing.assert_array_equal(found, expected)
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,8 @@ def test_everything_is_written_and_nothing_is_done_twice(
     assert set(summary["brittleness"]["HEFT plan"]) == {"50"}
     for name in ("rate", "rate-gain", "noise", "brittleness", "bounds", "ablations", "omitted"):
         assert (tmp_path / f"{name}.md").read_text().startswith("**")
-    for name in ("rate", "rate-gain", "noise-gain", "gain"):
+    assert "learned-scheduler" in summary["gain_over_etf"]
+    for name in ("rate", "rate-gain", "noise-gain"):
         assert (tmp_path / f"{name}.svg").read_text().endswith("</svg>\n")
     with np.load(tmp_path / "records" / "rate.npz") as records:
         assert records["rate-25/deepsocs"].shape == (2, 3)
