@@ -127,11 +127,13 @@ def _check_fit(policy: Any, env: Any, load: Path | None) -> None:
     network = getattr(policy, "network", None)
     for name in ("observation_space", "action_space"):
         trained = getattr(network, name, None)
-        if trained is not None and trained.shape != getattr(env, name).shape:
+        if trained is None:  # its network takes any number of tasks and PEs
+            continue
+        if trained.shape != getattr(env, name).shape:
             raise InvalidValueError(
                 "--load", str(load), f"an agent for {name} {getattr(env, name).shape}"
             )
-        if getattr(trained, "n", None) != getattr(getattr(env, name), "n", None) and network:
+        if getattr(trained, "n", None) != getattr(getattr(env, name), "n", None):
             raise InvalidValueError("--load", str(load), f"an agent for {getattr(env, name)}")
 
 
