@@ -132,15 +132,23 @@ from chipgym.simulators.logic.circuits import Circuit
 from chipgym.simulators.logic.session import AbcSession
 
 main = threading.main_thread().ident
+caught = threading.Event()
+
+def interrupt(delay_s=0.05):
+    # More than once: Python drops an interrupt that meets a finaliser.
+    while not caught.wait(delay_s):
+        signal.pthread_kill(main, signal.SIGINT)
+        delay_s = 2.0
+
 with AbcSession(sys.argv[1], cache=None) as session:
     state = session.load(Circuit.named("sbox-1").body)
     session.step(state, "balance")
-    threading.Timer(0.05, lambda: signal.pthread_kill(main, signal.SIGINT)).start()
+    threading.Thread(target=interrupt).start()
     try:
         while True:
             session.step(state, "refactor -z")
     except KeyboardInterrupt:
-        pass
+        caught.set()
     print(hashlib.sha256(session.step(state, "balance").body).hexdigest())
 """
 
