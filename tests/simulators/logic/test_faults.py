@@ -135,7 +135,7 @@ main = threading.main_thread().ident
 caught = threading.Event()
 
 def interrupt(delay_s=0.05):
-    # More than once: Python drops an interrupt that meets a finaliser.
+    # More than once: on a busy machine a single one was not always noticed.
     while not caught.wait(delay_s):
         signal.pthread_kill(main, signal.SIGINT)
         delay_s = 2.0
