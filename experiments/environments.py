@@ -69,6 +69,8 @@ class EnvFacts:
         The EnvSpec as JSON.
     content : str
         Hash of the task's instances if it has further arguments, which may name files.
+    penalised_metric : bool
+        Whether the metric of what is infeasible is worse than that of anything feasible.
     """
 
     metric: str
@@ -78,6 +80,7 @@ class EnvFacts:
     num_instances: int | None
     spec: str
     content: str = ""
+    penalised_metric: bool = False
 
 
 def env_ids() -> list[str]:
@@ -177,6 +180,7 @@ def probe(task: TaskSpec) -> EnvFacts:
             num_instances=count,
             spec=_spec(env),
             content=_content(env, task) if task.kwargs else "",
+            penalised_metric=bool(getattr(base, "penalised_metric", False)),
         )
     finally:
         env.close()

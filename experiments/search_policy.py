@@ -76,7 +76,7 @@ class SearchPolicy:
         run = run_search(
             env, searcher, self.budget, instance=instance, seed=self._seed, record=record
         )
-        steps = _improvements(run)
+        steps = _improvements(run, bool(getattr(env.unwrapped, "penalised_metric", False)))
         if not steps:
             metric = run.head.metric
             raise SimulationError(f"{self.name}, instance {instance}: no design gave {metric}")
@@ -163,7 +163,9 @@ def keep_searches(
     """
     runs = [read_search(_place(folder / FOLDER, i)) for i in task.instance_indexes]
     few = runs[: curve.instances] if curve.points else []
-    points = _curve(few, task.instance_indexes, policy.budget, curve.points, probe(task).metric)
+    facts = probe(task)
+    found = [_improvements(run, facts.penalised_metric) for run in few]
+    points = _curve(found, task.instance_indexes, policy.budget, curve.points, facts.metric)
     write_text(folder / CURVE, "".join(json.dumps(point.document()) + "\n" for point in points))
     training = {
         "searcher": policy.name,
@@ -180,12 +182,16 @@ def _place(folder: Path, instance: int) -> Path:
     return folder / f"instance-{instance}.jsonl"
 
 
-def _improvements(run: SearchRun) -> list[SearchStep]:
-    """Steps with a better primary metric than all before them, infeasible designs aside."""
+def _improvements(run: SearchRun, penalised: bool) -> list[SearchStep]:
+    """Steps with a better primary metric than all before them.
+
+    Infeasible designs are left aside, unless the metric is lower for them.
+    """
     best, found = -math.inf, []
     for step in run.steps:
         value = step.metrics.get(run.head.metric)
-        if value is None or step.metrics.get("feasible", 1.0) == 0.0:
+        usable = penalised or step.metrics.get("feasible", 1.0) != 0.0
+        if value is None or not usable:
             continue
         worth = -value if run.head.lower_is_better else value
         if worth > best:
@@ -195,11 +201,14 @@ def _improvements(run: SearchRun) -> list[SearchStep]:
 
 
 def _curve(
-    runs: Sequence[SearchRun], instances: Sequence[int], budget: int, points: int, metric: str
+    found: Sequence[Sequence[SearchStep]],
+    instances: Sequence[int],
+    budget: int,
+    points: int,
+    metric: str,
 ) -> list[CurvePoint]:
     """Best metric of each search after evenly many evaluations."""
-    found = [_improvements(run) for run in runs]
-    shown = tuple(instances[: len(runs)])
+    shown = tuple(instances[: len(found)])
     curve = []
     for spent in sorted({int(n) for n in np.linspace(0, budget, points + 1).round()[1:]}):
         values = []
