@@ -97,6 +97,8 @@ __all__ = [
 
 # Status of an engine.
 DECISION, DONE, FULL, STUCK = range(4)
+# Ready tasks wait for the next event; likewise, and a task of length zero has completed meanwhile.
+DEFERRED, OUTLIVED = 1, 2
 # Where `advance` resumes within an instant.
 EVENTS, STARTS = range(2)
 
@@ -256,8 +258,15 @@ def advance(
         event = _next_event(ki, kf, si, sf, len(apps))
         if event <= sf[F_NOW]:
             # A task of length zero has started: it completes within the same instant.
+            if si[S_DEFERRED] == DEFERRED:
+                si[S_DEFERRED] = OUTLIVED
             continue
         if event == np.inf:
+            # What was waited for has happened within the instant and nothing else is coming: the
+            # ready tasks are asked for again.
+            if si[S_DEFERRED] == OUTLIVED and _assignable(ki, kf, si, sf):
+                si[S_DEFERRED] = 0
+                continue
             si[S_STATUS] = STUCK
             return STUCK
         time = min(event, sf[F_NEXT_SAMPLE], sf[F_NEXT_THERMAL])
@@ -302,7 +311,7 @@ def commit(ki: Any, kf: Any, si: Any, sf: Any, position: int, pe: int, estimate_
 @kernel
 def defer(si: Any, sf: Any) -> None:
     """Leave the remaining ready tasks until the next event."""
-    si[S_DEFERRED] = 1
+    si[S_DEFERRED] = DEFERRED
     si[S_WAITS] += 1
 
 

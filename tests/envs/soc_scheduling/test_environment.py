@@ -120,6 +120,22 @@ def test_waiting_is_masked_when_nothing_would_happen():
         env.step(wait)
 
 
+@pytest.mark.parametrize("scenario", ["six-app-high", "wifi-mix", "noise-30"])
+def test_waiting_whenever_allowed_still_completes_every_job(scenario: str):
+    # Tasks of length zero can end a wait within its instant, with nothing else to come.
+    env = make(scenario, split="test", num_jobs=8)
+    rng = np.random.default_rng(0)
+
+    def choose(e):
+        legal = np.flatnonzero(e.action_masks())
+        wait = e.problem.num_slots * e.problem.num_pes
+        return wait if wait in legal and rng.random() < 0.9 else rng.choice(legal)
+
+    for instance in range(4):
+        _, info = play(env, choose, options={"instance": instance})
+        assert info["metrics"]["completed_jobs"] == 8
+
+
 def test_ordering_form_places_by_earliest_finish():
     ordering = make("canonical", "chipgym/SocTaskOrdering-v0", split="test")
     _, info = play(ordering, lambda e: 0, options={"instance": 0})
