@@ -20,6 +20,7 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
+from chipgym.agents.core.provenance import Provenance
 from chipgym.experiments.evaluation import plain, start_episode
 from chipgym.simulators.core.errors import SimulationError
 
@@ -56,6 +57,9 @@ class RandomEpisodes:
         self.name = f"random-search-{budget}"
         self.budget = budget
         self.evaluations = 0
+        self.provenance = Provenance(
+            "search", description=f"The best random episode of {budget} distinct evaluations."
+        )
         self._seed = 0
         self._actions: list[Any] = []
 

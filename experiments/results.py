@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from chipgym.experiments.jobs import Job
-from chipgym.leaderboards.schema import EpisodeRecord, read_records
+from chipgym.leaderboards.records import read_records
+from chipgym.leaderboards.schema import EpisodeRecord
 from chipgym.simulators.core.errors import FileFormatError
 from chipgym.simulators.core.files import read_json
 

@@ -24,7 +24,15 @@ from chipgym.experiments.statistics import (
 )
 from chipgym.simulators.core.errors import SimulationError
 
-__all__ = ["AgentSummary", "Summary", "agent_scores", "on_common_tasks", "readable", "summarise"]
+__all__ = [
+    "AgentSummary",
+    "Summary",
+    "agent_scores",
+    "metric_values",
+    "on_common_tasks",
+    "readable",
+    "summarise",
+]
 
 Scores = npt.NDArray[np.float64]
 PROFILE_POINTS = 201

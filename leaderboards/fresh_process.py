@@ -17,16 +17,19 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from chipgym.leaderboards.schema import Verification
 from chipgym.simulators.core.errors import ChipGymError, SimulationError, check_range
 
-__all__ = ["Limits", "verify_in_fresh_process"]
+__all__ = ["Limits", "in_turn", "verify_in_fresh_process"]
 
+T = TypeVar("T")
+R = TypeVar("R")
 GIB = 1 << 30
 GRACE_S = 5
 OUT_OF_MEMORY = 3
@@ -125,6 +128,33 @@ def verify_in_fresh_process(
         return _run([*command, json.dumps(arguments)], empty, limits)
 
 
+def in_turn(work: Callable[[T], R], items: Iterable[T], workers: int | None = None) -> list[R]:
+    """Do work that verifies for each item, several at a time; return what it gave, in their order.
+
+    Parameters
+    ----------
+    work : callable
+        It waits for fresh processes, so that threads are enough to keep several of them busy. The
+        first error is raised, and what has not begun is left out.
+    items : iterable
+    workers : int, optional
+        How many at a time, by default one a processor. The limits are of each.
+    """
+    with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
+        futures = [pool.submit(work, item) for item in items]
+        try:
+            return [future.result() for future in futures]
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in list(_RUNNING):
+                _end_group(process)
+            raise
+
+
+_RUNNING: set[subprocess.Popen[bytes]] = set()
+"""Verifying processes, to be ended with this one."""
+
+
 def _run(command: list[str], cwd: str, limits: Limits) -> Verification:
     with (
         tempfile.TemporaryFile() as out,
@@ -139,11 +169,13 @@ def _run(command: list[str], cwd: str, limits: Limits) -> Verification:
             start_new_session=True,
         ) as process,
     ):
+        _RUNNING.add(process)
         try:
             status = process.wait(limits.time_s)
         except subprocess.TimeoutExpired:
             return _rejected(f"took longer than {limits.time_s:g} s")
         finally:
+            _RUNNING.discard(process)
             _end_group(process)
         out.seek(0)
         err.seek(0)

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from chipgym.leaderboards.schema import (
-    RECORDS_FILE,
     SUBMISSION_FILE,
     VERIFIED_FILE,
     FamilyResult,
@@ -20,6 +19,7 @@ from chipgym.leaderboards.schema import (
     Verification,
     file_hash,
     load_submission,
+    records_hash,
 )
 from chipgym.simulators.core.errors import FileFormatError
 
@@ -68,6 +68,7 @@ class Entry:
             "attested": {
                 "training_steps": head.training_steps,
                 "training_evaluations": head.training_evaluations,
+                "budgets": {name: entry.document() for name, entry in head.budgets.items()},
             },
         }
 
@@ -111,7 +112,7 @@ def load_entries(root: str | Path) -> list[Entry]:
         if (folder / VERIFIED_FILE).is_file():
             verification = Verification.load(folder / VERIFIED_FILE)
             hashes = verification.records_sha256, verification.submission_sha256
-            now = file_hash(folder / RECORDS_FILE), file_hash(folder / SUBMISSION_FILE)
+            now = records_hash(folder), file_hash(folder / SUBMISSION_FILE)
             if verification.passed and hashes == now:
                 entries.append(Entry(folder.name, folder, load_submission(folder), verification))
     return entries
@@ -159,7 +160,10 @@ def rank_task(group: Sequence[Entry], label: str) -> list[tuple[Entry, TaskResul
 
 
 def best_known(entries: Sequence[Entry]) -> list[BestKnown]:
-    """Best verified solution of every instance, over all suites that contain it."""
+    """Best verified solution of every instance, over all suites that contain it.
+
+    What is infeasible is no solution, however good its metric.
+    """
     best: dict[tuple[str, str, str, str], BestKnown] = {}
     for entry in entries:
         for task in entry.verification.tasks:
@@ -195,6 +199,7 @@ def _solutions(entry: Entry, task: TaskResult) -> list[BestKnown]:
             seed=result.seed,
         )
         for result in task.results
+        if result.feasible
     ]
 
 

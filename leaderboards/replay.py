@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from chipgym.leaderboards.schema import EpisodeRecord
 
-__all__ = ["RejectionError", "feasibility_checker", "place", "replay"]
+__all__ = ["RejectionError", "Replayed", "feasibility_checker", "place", "replay"]
 
 RELATIVE_TOLERANCE = 1e-9
 PLAN_COLUMNS = ("unit", "start_cycle", "finish_cycle")
@@ -16,6 +16,13 @@ PLAN_COLUMNS = ("unit", "start_cycle", "finish_cycle")
 
 class RejectionError(Exception):
     """A reason to reject a submission."""
+
+
+class Replayed(NamedTuple):
+    """What a replay gave: the primary metric, and whether what was made is a solution."""
+
+    metric: float
+    feasible: bool
 
 
 def place(record: EpisodeRecord) -> str:
@@ -53,8 +60,7 @@ def _dram_feasibility(base: Any, record: EpisodeRecord) -> Iterable[str]:
     from chipgym.leaderboards.dram_timing import check_commands
 
     if not record.metrics.get("feasible", 1.0):
-        yield "infeasible design: it breaks a rule between knobs, or loses the data"
-        return
+        return  # It breaks a rule between knobs, or loses the data: its metric is the penalty.
     workload, result = base.replay()
     required = getattr(base.scenario, "refresh_required", True)
     for violation in check_commands(
@@ -96,11 +102,16 @@ def _codesign_specs(base: Any, record: EpisodeRecord) -> Iterable[str]:
         for n in range(1, space.hardware.units + 1)
     ]
     budget = space.hardware.budget
-    for violation in specs.check_budgets(units, budget.pes, budget.bandwidth):
-        yield f"infeasible design: {violation}"
+    over = list(specs.check_budgets(units, budget.pes, budget.bandwidth))
     if outcome.result is None:
-        yield f"infeasible design: {outcome.reason}"
+        # What is no chip has no costs; its metric is the penalty. Both must say that it is none.
+        if not over:
+            yield f"not simulated ({outcome.reason}), but within the budgets"
+        if record.metrics.get("feasible") != 0.0:
+            yield "wrong design: it is over a budget, and called feasible"
         return
+    for violation in over:
+        yield f"infeasible design: {violation}"
     names = [task.name for task in space.tasks]
     found = outcome.accuracies
     values = tuple(found[name].value for name in names) if found else ()
@@ -140,10 +151,11 @@ def replay(
     feasibility: Feasibility | None,
     *,
     compare: bool = True,
-) -> float:
+) -> Replayed:
     """Replay one record; return the recomputed primary metric.
 
-    Without `compare`, for actions that another version of the simulator recorded, returns, metrics
+    A schedule is compared where the record states one; the independent check is of what the replay
+    gives, in any case. Without `compare`, for actions that another version of the simulator recorded, returns, metrics
     and schedules are not compared with the record: what comes out takes their place.
     """
     base = env.unwrapped
@@ -169,15 +181,19 @@ def replay(
         _equal("evaluations", record.evaluations, int(info.get("evaluations", 1)))
         _close("episode_return", record.episode_return, total)
         _compare_metrics(record, info["metrics"])
-        if schedule is not None:
+        if record.schedule is not None:
             _compare_schedules(record.schedule, schedule)
     else:
-        record = record.model_copy(update=_replayed(info["metrics"], schedule))
+        record = record.model_copy(update={"metrics": _plain(info["metrics"])})
+    if schedule is not None:
+        columns = {name: list(column) for name, column in schedule.items()}
+        record = record.model_copy(update={"schedule": columns})
     # A PettingZoo form may stand over the environment of one agent, which knows the episode.
     single = getattr(base, "single", base)
     for violation in () if feasibility is None else feasibility(single, record):
         raise RejectionError(violation)
-    return float(info["metrics"][metric])
+    found = info["metrics"]
+    return Replayed(float(found[metric]), bool(found.get("feasible", True)))
 
 
 def _action(env: Any, action: Any) -> Any:
@@ -188,13 +204,10 @@ def _action(env: Any, action: Any) -> Any:
     return np.array(action, dtype=env.action_space.dtype)
 
 
-def _replayed(metrics: dict[str, Any], schedule: Any) -> dict[str, Any]:
-    """Metrics and schedule of a replay as a record holds them."""
+def _plain(metrics: dict[str, Any]) -> dict[str, float | None]:
+    """Metrics of a replay as a record holds them."""
     numbers = {name: float(value) for name, value in metrics.items()}
-    return {
-        "metrics": {name: n if math.isfinite(n) else None for name, n in numbers.items()},
-        "schedule": None if schedule is None else {k: list(v) for k, v in schedule.items()},
-    }
+    return {name: n if math.isfinite(n) else None for name, n in numbers.items()}
 
 
 def _compare_metrics(record: EpisodeRecord, replayed: dict[str, Any]) -> None:
@@ -219,8 +232,8 @@ def _is_exact(name: str) -> bool:
 
 def _compare_schedules(stated: Any, replayed: Any) -> None:
     """Decisions and times exactly, column by column."""
-    if stated is None:
-        raise RejectionError("the schedule is missing")
+    if replayed is None:
+        raise RejectionError("a schedule is stated, where the environment has none")
     if set(stated) != set(replayed):
         raise RejectionError(f"schedule columns are {sorted(stated)}, replayed {sorted(replayed)}")
     for name, column in replayed.items():

@@ -1,17 +1,17 @@
 """What a submission consists of: JSON artefacts within size limits, checked before use.
 
 A submission is a folder with two files: ``submission.json`` (who, what, on which tasks, and what is
-claimed) and ``records.jsonl`` (one line an episode: the actions, the schedule, the metrics). A
-README and the trained policy (ONNX or safetensors) may lie beside them. Nothing in it is ever
-executed or unpickled.
+claimed) and ``records.jsonl`` (one line an episode: the actions, the metrics), which may be
+compressed, see `chipgym.leaderboards.records`. A README and the trained policy (ONNX or
+safetensors) may lie beside them. Nothing in it is ever executed or unpickled.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import stat
-from collections.abc import Iterator
 from datetime import date as calendar_date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -22,6 +22,7 @@ from chipgym.leaderboards.policy_files import MAX_POLICY_BYTES, POLICY_FILES, ch
 from chipgym.leaderboards.strict_json import parse_strict
 from chipgym.simulators.core.description import Description
 from chipgym.simulators.core.errors import FileFormatError, InvalidValueError
+from chipgym.simulators.core.files import write_text
 
 __all__ = [
     "AttestedPoint",
@@ -31,22 +32,24 @@ __all__ = [
     "InstanceResult",
     "Submission",
     "SubmittedTask",
+    "TaskBudget",
     "TaskResult",
     "Verification",
     "family_of",
     "file_hash",
     "load_submission",
-    "read_records",
+    "records_hash",
+    "records_path",
 ]
 
 SUBMISSION_FILE = "submission.json"
 RECORDS_FILE = "records.jsonl"
+PACKED_FILE = "records.jsonl.gz"
 VERIFIED_FILE = "verified.json"
 README_FILE = "README.md"
 MAX_SUBMISSION_BYTES = 1_000_000
 MAX_RECORDS_BYTES = 200_000_000
-MAX_LINE_BYTES = 20_000_000
-MAX_RECORDS = 20_000
+MAX_PACKED_BYTES = 20_000_000
 MAX_CURVE_POINTS = 500
 
 FAMILIES = {
@@ -87,7 +90,7 @@ class EpisodeRecord(Description):
     steps : int
         Environment steps of the episode.
     schedule : dict or None
-        The finished schedule, column by column.
+        The finished schedule, column by column. It may be left out, as the actions say it all.
     """
 
     task: Label
@@ -160,6 +163,21 @@ class AttestedPoint(Description):
     high: float
 
 
+class TaskBudget(Description):
+    """What a method has spent on one task, for one seed, before the episodes that count.
+
+    Attributes
+    ----------
+    steps : int
+        Environment steps of training.
+    evaluations : int
+        Simulator evaluations: of the training, or of the search on each instance.
+    """
+
+    steps: Annotated[int, Field(ge=0)] = 0
+    evaluations: Annotated[int, Field(ge=0)] = 0
+
+
 Curve = Annotated[tuple[AttestedPoint, ...], Field(max_length=MAX_CURVE_POINTS)]
 
 
@@ -171,8 +189,11 @@ class Submission(Description):
     multi_agent : bool
         Whether the actions are joint ones of the environment's PettingZoo form.
     training_steps, training_evaluations : int
-        Budget spent per task and seed before the test episodes. Cannot be proven from artefacts:
-        shown as *attested*.
+        Environment steps and simulator evaluations spent for one seed before the episodes that
+        count, on all tasks and instances together. Cannot be proven from artefacts: shown as
+        *attested*.
+    budgets : dict
+        What was spent on each task, by label, where each has its own training or search; attested.
     curves : dict
         Curve of each task, by label; attested like the budget.
     """
@@ -190,6 +211,7 @@ class Submission(Description):
     training_steps: Annotated[int, Field(ge=0)] = 0
     training_evaluations: Annotated[int, Field(ge=0)] = 0
     tasks: Annotated[tuple[SubmittedTask, ...], Field(min_length=1, max_length=200)]
+    budgets: dict[Label, TaskBudget] = {}
     claims: Claims
     curves: dict[Label, Curve] = {}
 
@@ -200,6 +222,13 @@ class Submission(Description):
         for task in self.tasks:
             if len(set(task.instances)) != len(task.instances):
                 raise ValueError(f"instances of task {task.label} must be distinct")
+        labels = {task.label for task in self.tasks}
+        for name in ("budgets", "curves"):
+            foreign = sorted(set(getattr(self, name)) - labels)
+            if foreign:
+                raise ValueError(f"{name} of {foreign[0]}, which is no task of the submission")
+        if self.kind == "heuristic" and self.training_steps:
+            raise ValueError("a heuristic has no training_steps")
         try:
             calendar_date.fromisoformat(self.date)
         except ValueError as error:
@@ -208,13 +237,23 @@ class Submission(Description):
 
 
 class InstanceResult(Description):
-    """One recomputed result; a null score marks an instance that is excluded from scoring."""
+    """One recomputed result.
+
+    Attributes
+    ----------
+    score : float or None
+        None where the instance is excluded from scoring.
+    feasible : bool
+        False for a design that breaks a rule or misses a limit, for which the metric is its
+        penalty: it counts for the method, and is no solution of the instance.
+    """
 
     seed: int
     instance: int
     instance_id: str
     metric: float
     score: float | None
+    feasible: bool = True
 
 
 class TaskResult(Description):
@@ -288,6 +327,11 @@ class Verification(Description):
     families: dict[str, FamilyResult] = {}
     tasks: tuple[TaskResult, ...] = ()
 
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write it to a JSON file, atomically; compact, since there is a result an episode."""
+        text = json.dumps(self.document(), separators=(",", ":"), allow_nan=False)
+        write_text(path, text + "\n")
+
     @property
     def complete(self) -> bool:
         """Whether all tasks of the suite were submitted."""
@@ -303,6 +347,7 @@ def family_of(env_id: str) -> str:
 SIZE_LIMITS = {
     SUBMISSION_FILE: MAX_SUBMISSION_BYTES,
     RECORDS_FILE: MAX_RECORDS_BYTES,
+    PACKED_FILE: MAX_PACKED_BYTES,
     VERIFIED_FILE: 20_000_000,
     README_FILE: 100_000,
     **dict.fromkeys(POLICY_FILES, MAX_POLICY_BYTES),
@@ -323,9 +368,9 @@ def load_submission(folder: str | Path) -> Submission:
         raise FileFormatError(root, "not a submission: no such folder")
     for entry in sorted(root.iterdir()):
         _check_file(entry)
-    for name in (SUBMISSION_FILE, RECORDS_FILE):
-        if not (root / name).exists():
-            raise FileFormatError(root / name, "missing from the submission")
+    if not (root / SUBMISSION_FILE).exists():
+        raise FileFormatError(root / SUBMISSION_FILE, "missing from the submission")
+    records_path(root)
     for name in POLICY_FILES:
         if (root / name).exists():
             check_policy(root / name)
@@ -336,6 +381,31 @@ def load_submission(folder: str | Path) -> Submission:
         raise FileFormatError(path, str(error)) from error
     except ValueError as error:
         raise FileFormatError(path, f"not JSON: {error}") from error
+
+
+def records_path(folder: str | Path) -> Path:
+    """File of a submission's records, plain or compressed.
+
+    Raises
+    ------
+    FileFormatError
+        There is none, or there are two.
+    """
+    root = Path(folder)
+    found = [root / name for name in (RECORDS_FILE, PACKED_FILE) if (root / name).exists()]
+    if not found:
+        raise FileFormatError(root / RECORDS_FILE, "missing from the submission")
+    if len(found) > 1:
+        raise FileFormatError(root, f"has both {RECORDS_FILE} and {PACKED_FILE}; allowed: one")
+    return found[0]
+
+
+def records_hash(folder: str | Path) -> str:
+    """SHA-256 of a submission's file of records as it lies there; "" where there is none."""
+    try:
+        return file_hash(records_path(folder))
+    except FileFormatError:
+        return ""
 
 
 def _check_file(path: Path) -> None:
@@ -355,32 +425,3 @@ def file_hash(path: str | Path) -> str:
         return ""
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def read_records(path: str | Path) -> Iterator[EpisodeRecord]:
-    """Read a file of records line by line.
-
-    Raises
-    ------
-    FileFormatError
-        The file is unreadable, or a line is too long, not JSON, or breaks the schema.
-    """
-    try:
-        with Path(path).open("rb") as file:
-            for number, line in enumerate(iter(lambda: file.readline(MAX_LINE_BYTES + 1), b""), 1):
-                if number > MAX_RECORDS:
-                    raise FileFormatError(path, f"more than {MAX_RECORDS} records")
-                if len(line) > MAX_LINE_BYTES:
-                    raise FileFormatError(path, f"line {number}: over {MAX_LINE_BYTES} bytes")
-                yield _parse_line(path, number, line)
-    except OSError as error:
-        raise FileFormatError(path, f"cannot be read: {error}") from error
-
-
-def _parse_line(path: str | Path, number: int, line: bytes) -> EpisodeRecord:
-    try:
-        return EpisodeRecord.parse(parse_strict(line))
-    except InvalidValueError as error:
-        raise FileFormatError(path, f"line {number}: {error}") from error
-    except ValueError as error:
-        raise FileFormatError(path, f"line {number}: not JSON: {error}") from error

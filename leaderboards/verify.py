@@ -20,8 +20,8 @@ from chipgym.leaderboards.replay import (
     place,
     replay,
 )
+from chipgym.leaderboards.records import read_records
 from chipgym.leaderboards.schema import (
-    RECORDS_FILE,
     SUBMISSION_FILE,
     EpisodeRecord,
     FamilyResult,
@@ -33,7 +33,8 @@ from chipgym.leaderboards.schema import (
     family_of,
     file_hash,
     load_submission,
-    read_records,
+    records_hash,
+    records_path,
 )
 from chipgym.simulators.core.errors import ChipGymError, InvalidValueError
 
@@ -79,10 +80,10 @@ def verify_submission(
     try:
         submission = load_submission(folder)
         hashes: Any = {
-            "records_sha256": file_hash(Path(folder) / RECORDS_FILE),
+            "records_sha256": records_hash(folder),
             "submission_sha256": file_hash(Path(folder) / SUBMISSION_FILE),
         }
-        records = list(read_records(Path(folder) / RECORDS_FILE))
+        records = list(read_records(records_path(folder)))
         suite_tasks = _check_tasks(submission, suite)
         by_task = _sorted_records(submission, records)
     except (ChipGymError, RejectionError) as error:
@@ -234,18 +235,19 @@ def _verify_task(
     try:
         for record in records:
             try:
-                metric = replay(env, record, facts.metric, feasibility, compare=same_version)
+                found = replay(env, record, facts.metric, feasibility, compare=same_version)
             except RejectionError as error:
                 reasons.append(f"{place(record)}: {error}")
                 continue
-            score = references.score(record.instance, metric)
+            score = references.score(record.instance, found.metric)
             results.append(
                 InstanceResult(
                     seed=record.seed,
                     instance=record.instance,
                     instance_id=record.instance_id,
-                    metric=metric,
+                    metric=found.metric,
                     score=None if math.isnan(score) else score,
+                    feasible=found.feasible,
                 )
             )
     finally:

@@ -16,6 +16,7 @@ from chipgym.agents.core.masks import repair_actions
 from chipgym.agents.core.policy import Actions, Masks, Observations
 from chipgym.agents.core.policy_file import place_of, read_policy, write_policy
 from chipgym.agents.core.problem import ProblemView
+from chipgym.agents.core.provenance import Provenance
 from chipgym.agents.sb3.models import MASKABLE, build_network, check_action_space
 from chipgym.simulators.core.errors import FileFormatError, InvalidValueError
 
@@ -80,6 +81,7 @@ class SavedPolicy:
         self.name = name or algorithm
         self.deterministic = deterministic
         self.description = dict(description or {})
+        self.provenance = Provenance("learned", self.description.get("steps"))
         self.reset(1, 0)
 
     def reset(self, num_envs: int, seed: int) -> None:

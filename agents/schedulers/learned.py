@@ -16,6 +16,7 @@ import torch
 from chipgym.agents.core.policy import Actions, Masks, Observations
 from chipgym.agents.core.policy_file import read_policy, write_policy
 from chipgym.agents.core.problem import ProblemView
+from chipgym.agents.core.provenance import Provenance
 from chipgym.agents.core.torch_tools import load_weights, save_weights, seeded, use_one_thread
 from chipgym.agents.schedulers.candidates import Decisions, candidates
 from chipgym.agents.schedulers.pair_attention import PairAttention
@@ -34,6 +35,8 @@ NAME = "learned-scheduler"
 FORMAT = "chipgym-learned-scheduler-1"
 SHIPPED = Path(__file__).parent / "data" / "learned_scheduler.safetensors"
 """Weights of the study `deepsocs`, training seed 0."""
+SHIPPED_STEPS = 2_000_000
+"""Decisions of their training, as the study states them."""
 TOLERANCE = 1e-4
 """Logits closer than this count as equal: their last bits depend on how many decisions are taken
 at once, and a policy must not."""
@@ -68,6 +71,13 @@ class LearnedScheduler:
         use_one_thread()
         self.network = _load(SHIPPED if path is None else path) if network is None else network
         self.shape = None if num_slots is None or num_pes is None else (num_slots, num_pes)
+        shipped = path is None and network is None
+        self.provenance = Provenance(
+            "learned",
+            SHIPPED_STEPS if shipped else None,
+            "Compares what list schedulers would start now"
+            + ("; the weights that ship: training seed 0 of the study deepsocs." if shipped else "."),
+        )
 
     def reset(self, num_envs: int, seed: int) -> None:
         """Nothing is remembered, and nothing is random."""

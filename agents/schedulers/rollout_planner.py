@@ -17,6 +17,7 @@ import numpy as np
 from chipgym.agents.core.lookahead import PlanningView
 from chipgym.agents.core.policy import Actions, Masks, Observations
 from chipgym.agents.core.problem import FloatArray, IntArray, ProblemView
+from chipgym.agents.core.provenance import Provenance
 from chipgym.agents.schedulers.late_binding import planning_views
 from chipgym.simulators.core.errors import check_range
 
@@ -76,6 +77,9 @@ class RolloutPlanner:
     """
 
     name = "rollout-planner"
+    provenance = Provenance(
+        "search", description="Plays candidate plans to their end in a model before each decision."
+    )
 
     def __init__(self, deviations: int = 6, reorder: bool = True) -> None:
         check_range("deviations", deviations, 0, 10_000)

@@ -11,7 +11,7 @@ import typer
 
 from chipgym.experiments.cli.output import print_json, remark
 from chipgym.leaderboards.schema import VERIFIED_FILE, Verification
-from chipgym.simulators.core.errors import InvalidValueError
+from chipgym.simulators.core.errors import ChipGymError, InvalidValueError
 
 __all__ = ["app"]
 
@@ -27,6 +27,9 @@ Imports = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 TimeLimit = Annotated[float, typer.Option(help="Seconds that a verification may take.")]
 MemoryLimit = Annotated[float, typer.Option(help="GiB of address space that it may use.")]
+Workers = Annotated[
+    int | None, typer.Option(min=1, help="Verifications at a time; by default one a core.")
+]
 TIME_S, MEMORY_GIB = 14400.0, 32.0
 
 
@@ -42,6 +45,15 @@ def submit(
     name: Annotated[str | None, typer.Option(help="Name in the ranking.")] = None,
     author: Annotated[list[str] | None, typer.Option(help="Author; repeatable.")] = None,
     description: Annotated[str, typer.Option(help="One or two sentences.")] = "",
+    kind: Annotated[
+        str | None,
+        typer.Option(
+            help="Of a ready policy: heuristic, learned or search; by default what it says itself."
+        ),
+    ] = None,
+    training_steps: Annotated[
+        int | None, typer.Option(help="Environment steps with which a ready policy was trained.")
+    ] = None,
     policy: Annotated[
         Path | None, typer.Option(help="Trained policy to offer: *.onnx or *.safetensors.")
     ] = None,
@@ -49,39 +61,49 @@ def submit(
     imports: Imports = None,
     time_limit_s: TimeLimit = TIME_S,
     memory_gib: MemoryLimit = MEMORY_GIB,
+    workers: Workers = None,
     as_json: Json = False,
 ) -> None:
     """Pack agents' records into submissions, and verify them. Exit status 1: some are rejected."""
     from chipgym.experiments.runner import load_run
+    from chipgym.experiments.submission import Packer, State
     from chipgym.experiments.submission import submit as pack
     from chipgym.experiments.suite import slug
-    from chipgym.leaderboards.fresh_process import Limits
+    from chipgym.leaderboards.fresh_process import Limits, in_turn
 
     loaded = load_run(run)
     agents = agent or [entry.name for entry in loaded.suite.agents]
-    if len(agents) != 1 and (name is not None or policy is not None):
-        raise InvalidValueError("--name, --policy", name or str(policy), "for one --agent only")
-    limits = Limits(time_limit_s, memory_gib)
-    parent = Path("submissions") if out is None or len(agents) == 1 else out
-    found = []
-    for entry in agents:
+    if len(agents) != 1:
+        for option, value in {"name": name, "policy": policy, "kind": kind}.items():
+            if value is not None:
+                raise InvalidValueError(f"--{option}", str(value), "for one --agent only")
+        if training_steps is not None:
+            raise InvalidValueError("--training-steps", training_steps, "for one --agent only")
+    packer = Packer(loaded)
+    options: dict[str, Any] = {
+        "name": name,
+        "authors": author or [],
+        "state": State(kind, training_steps, description),
+        "policy": policy,
+        "suite": suite,
+        "imports": imports or [],
+        "limits": Limits(time_limit_s, memory_gib),
+    }
+
+    def one(entry: str) -> tuple[Path, Verification]:
+        parent = Path("submissions") if out is None else out
         target = parent / f"{slug(loaded.suite.name)}--{slug(name or entry)}"
-        if out is not None and len(agents) == 1:
-            target = out
-        with remark(f"replaying {entry} in a fresh process", quiet=as_json):
-            verification = pack(
-                loaded,
-                entry,
-                target,
-                name=name,
-                authors=author or [],
-                description=description,
-                policy=policy,
-                suite=suite,
-                imports=imports or [],
-                limits=limits,
-            )
-        found.append((target, verification))
+        if len(agents) == 1:
+            target = out or target
+            return target, pack(packer, entry, target, **options)
+        try:
+            return target, pack(packer, entry, target, **options)
+        except ChipGymError as error:  # the others are packed nevertheless
+            return target, _failed(error)
+
+    what = agents[0] if len(agents) == 1 else f"{len(agents)} agents"
+    with remark(f"replaying {what} in fresh processes", quiet=as_json):
+        found = in_turn(one, agents, workers)
     _report(found, as_json)
 
 
@@ -102,6 +124,7 @@ def verify(
     imports: Imports = None,
     time_limit_s: TimeLimit = TIME_S,
     memory_gib: MemoryLimit = MEMORY_GIB,
+    workers: Workers = None,
     as_json: Json = False,
 ) -> None:
     """Replay a submission in a fresh process. Exit status 1: it is rejected."""
@@ -114,7 +137,7 @@ def verify(
         "limits": Limits(time_limit_s, memory_gib),
     }
     if every:
-        _report(_verify_all(submission or SUBMISSIONS, as_json, options), as_json)
+        _report(_verify_all(submission or SUBMISSIONS, as_json, workers, options), as_json)
         return
     if submission is None:
         raise InvalidValueError("submission", None, "a folder, or --all")
@@ -138,6 +161,7 @@ def build(
     ] = True,
     time_limit_s: TimeLimit = TIME_S,
     memory_gib: MemoryLimit = MEMORY_GIB,
+    workers: Workers = None,
     as_json: Json = False,
 ) -> None:
     """Verify all submissions and build the static site. Exit status 1: some were rejected."""
@@ -151,7 +175,7 @@ def build(
         "imports": imports or [],
         "limits": Limits(time_limit_s, memory_gib),
     }
-    found = _verify_all(submissions, as_json, options) if verify_first else []
+    found = _verify_all(submissions, as_json, workers, options) if verify_first else []
     rejected = {folder.name: list(v.reasons) for folder, v in found if not v.passed}
     entries = load_entries(submissions)
     page = build_site(entries, out)
@@ -224,19 +248,29 @@ def references(
 
 
 def _verify_all(
-    root: Path, as_json: bool, options: dict[str, Any]
+    root: Path, as_json: bool, workers: int | None, options: dict[str, Any]
 ) -> list[tuple[Path, Verification]]:
     """Simulate all submissions below a folder again, and write each outcome beside it."""
-    from chipgym.leaderboards.fresh_process import verify_in_fresh_process
+    from chipgym.leaderboards.fresh_process import in_turn, verify_in_fresh_process
     from chipgym.leaderboards.ranking import submission_folders
 
-    found = []
-    for folder in submission_folders(root):
-        with remark(f"replaying {folder.name}", quiet=as_json):
-            verification = verify_in_fresh_process(folder, resimulate=True, **options)
+    def one(folder: Path) -> tuple[Path, Verification]:
+        verification = verify_in_fresh_process(folder, resimulate=True, **options)
         verification.save(folder / VERIFIED_FILE)
-        found.append((folder, verification))
-    return found
+        return folder, verification
+
+    folders = submission_folders(root)
+    with remark(f"replaying {len(folders)} submissions", quiet=as_json):
+        return in_turn(one, folders, workers)
+
+
+def _failed(error: ChipGymError) -> Verification:
+    """An agent that could not be packed, reported as what could not be verified."""
+    import chipgym
+
+    return Verification(
+        passed=False, reasons=(str(error),), package_version=chipgym.__version__
+    )
 
 
 def _report(found: list[tuple[Path, Verification]], as_json: bool) -> None:

@@ -11,11 +11,13 @@ from pathlib import Path
 
 from chipgym.leaderboards.policy_files import POLICY_FILES
 from chipgym.leaderboards.ranking import BestKnown, Entry, best_known, rank
+from chipgym.leaderboards.records import read_lines
 from chipgym.leaderboards.schema import (
+    PACKED_FILE,
     README_FILE,
-    RECORDS_FILE,
     SUBMISSION_FILE,
     VERIFIED_FILE,
+    records_path,
 )
 from chipgym.leaderboards.site.boards import (
     board_page,
@@ -106,15 +108,14 @@ def _copied(entry: Entry, root: Path) -> Iterator[Download]:
     """Copy what a submission offers, records compressed."""
     target = root / "downloads" / slug(entry.folder)
     target.mkdir(parents=True, exist_ok=True)
-    packed = target / f"{RECORDS_FILE}.gz"
+    packed = target / PACKED_FILE
     with (
-        (entry.path / RECORDS_FILE).open("rb") as source,
         packed.open("wb") as file,
         # No name and no time, so that equal records give equal files.
         gzip.GzipFile("", "wb", mtime=0, fileobj=file) as compressed,
     ):
-        shutil.copyfileobj(source, compressed)
-    title = f"{RECORDS_FILE}.gz: actions, schedules and metrics of every episode"
+        compressed.writelines(read_lines(records_path(entry.path)))
+    title = f"{PACKED_FILE}: actions and metrics of every episode"
     yield Download(str(packed.relative_to(root)), title, packed.stat().st_size)
     for name, title in DOWNLOADS.items():
         if (entry.path / name).is_file():
@@ -135,7 +136,7 @@ def _solutions(
     for entry in entries:
         if not any(entry.folder == solution.folder for solution in best):
             continue
-        for line in (entry.path / RECORDS_FILE).read_bytes().splitlines(keepends=True):
+        for line in read_lines(records_path(entry.path)):
             record = json.loads(line)
             key = (entry.submission.suite, record["task"])
             place = (entry.folder, record["seed"], record["instance"])

@@ -6,6 +6,7 @@ folder, `TEXT` about JSON, `HEADS` about what is stated, `RECORDS` about what wa
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import pickle
@@ -59,6 +60,52 @@ def bomb(folder: Path) -> None:
     """Add an archive that would unpack to 100 MB."""
     with zipfile.ZipFile(folder / "records.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("../../records.jsonl", b"0" * 100_000_000)
+
+
+def packed(content: bytes | None = None) -> Change:
+    """Compress the records, or something else in their place."""
+
+    def change(folder: Path) -> None:
+        path = folder / "records.jsonl"
+        found = path.read_bytes() if content is None else content
+        path.unlink()
+        (folder / "records.jsonl.gz").write_bytes(gzip.compress(found, 1))
+
+    return change
+
+
+def padded(folder: Path) -> None:
+    """Compress records with so many blanks that they would unpack to 209 MB."""
+    path = folder / "records.jsonl"
+    line = path.read_bytes().splitlines()[0] + b" " * 19_000_000 + b"\n"
+    path.unlink()
+    with gzip.open(folder / "records.jsonl.gz", "wb", 1) as file:
+        for _ in range(11):
+            file.write(line)
+
+
+def cut(folder: Path) -> None:
+    """Compress the records and cut the file off."""
+    packed()(folder)
+    path = folder / "records.jsonl.gz"
+    os.truncate(path, path.stat().st_size // 2)
+
+
+def trailed(folder: Path) -> None:
+    """Compress the records and append something that is not."""
+    packed()(folder)
+    with (folder / "records.jsonl.gz").open("ab") as file:
+        file.write(pickle.dumps(Evil()))
+
+
+def only(content: bytes) -> Change:
+    """Put bytes in place of compressed records."""
+
+    def change(folder: Path) -> None:
+        (folder / "records.jsonl").unlink()
+        (folder / "records.jsonl.gz").write_bytes(content)
+
+    return change
 
 
 def pipe(folder: Path) -> None:
@@ -179,7 +226,18 @@ FILES = [
     Bad("short", write("policy.safetensors", safetensors(SHORT, b"0" * 8)), "a tensor of 36 bytes"),
     Bad("large policy", sparse("policy.onnx", 100_000_001), "allowed: at most 100000000"),
     Bad("zip bomb", bomb, r"records\.zip: not allowed"),
-    Bad("compressed", write("records.jsonl.gz", b"\x1f\x8b"), r"records\.jsonl\.gz: not allowed"),
+    Bad("both forms", write("records.jsonl.gz", b"\x1f\x8b"), "both records.jsonl and records.jsonl"),
+    Bad("not compressed", only(b"{}\n"), "not gzip"),
+    Bad("pickle as gzip", only(pickle.dumps(Evil())), "not gzip"),
+    Bad("cut compression", cut, "not gzip: Compressed file ended"),
+    Bad("more after the compression", trailed, "not gzip: Not a gzipped file"),
+    Bad("wrong checksum", only(gzip.compress(b"{}")[:-8] + b"0" * 8), "line 1: |not gzip"),
+    Bad("zeros unpacked", packed(b"0" * 100_000_000), "line 1: over 20000000 bytes"),
+    Bad("blanks unpacked", padded, "holds over 200000000 bytes"),
+    Bad("lines unpacked", packed(b"\n" * 10_000_000), "line 1: not JSON"),
+    Bad("empty compression", packed(b""), "7 records are missing"),
+    Bad("large compression", sparse("records.jsonl.gz", 20_000_001), "allowed: at most 20000000"),
+    Bad("compression in a zip", write("records.jsonl.zip", b"PK\x03\x04"), "not allowed"),
     Bad("code", write("sitecustomize.py", b"1/0"), r"sitecustomize\.py: not allowed"),
     Bad("hidden file", write(".gitattributes", b"* filter=x"), r"\.gitattributes: not allowed"),
     Bad("folder", lambda folder: (folder / "more").mkdir(), "more: not allowed"),
@@ -243,6 +301,11 @@ HEADS = [
     Bad("unknown field", head("surprise", 1), "surprise"),
     Bad("long text", head("description", "x" * 2001), "description"),
     Bad("negative budget", head("training_steps", -1), "training_steps"),
+    Bad("budget of a stranger", head("budgets", {"other": {"steps": 1}}), "budgets of other, which"),
+    Bad("negative budget of a task", head("budgets", {"heavy": {"steps": -1}}), "budgets.heavy.steps"),
+    Bad("budget of text", head("budgets", {"heavy": {"steps": "few"}}), "budgets.heavy.steps"),
+    Bad("trained heuristic", head("training_steps", 9), "a heuristic has no training_steps"),
+    Bad("curve of a stranger", head("curves", {"other": []}), "curves of other, which"),
     Bad("multi-agent", head("multi_agent", True), "PettingZoo form"),
 ]
 
@@ -266,7 +329,8 @@ RECORDS = [
     Bad("missing", records(lambda found: found.pop()), "1 records are missing"),
     Bad("whole task missing", records(lambda found: found.__delitem__(slice(4, 7))), "3 records"),
     Bad("copied", records(lambda f: f[1].update(f[0], instance=1, instance_id="test-1")), ": "),
-    Bad("schedule left out", field("schedule", None), "the schedule is missing"),
+    Bad("packed metric", both(metric("energy_j", 0.5), packed()), "instance 1: energy_j"),
+    Bad("schedule of text", field("schedule", {"start_us": "soon"}), "schedule.start_us"),
     Bad("schedule shifted", column("start_us", shift), r"schedule start_us\[3\]"),
     Bad("schedule cut", column("start_us", lambda v: v.pop()), "start_us: 11 rows, replayed 12"),
     Bad("schedule column", records(lambda f: f[0]["schedule"].pop("start_us")), "schedule columns"),

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bad_submissions import FILES, HEADS, RECORDS, TEXT, Bad
+from bad_submissions import FILES, HEADS, RECORDS, TEXT, Bad, packed
 
-from chipgym.leaderboards.schema import Verification
+from chipgym.experiments.work import record_line
+from chipgym.leaderboards.schema import Verification, load_submission, records_path
 from chipgym.leaderboards.verify import verify_submission
 
 CORPUS = [*FILES, *TEXT, *HEADS, *RECORDS]
@@ -26,18 +27,40 @@ def verify(suite_file: str) -> Verify:
     return run
 
 
-def test_the_good_one_passes(submission: Callable[[str], Path], verify: Verify) -> None:
-    outcome = verify(submission("biased"))
+@pytest.fixture
+def good(submission: Callable[[str], Path], fake_run: Any) -> Path:
+    """A submission whose records state the schedules too, which they need not."""
+    folder = submission("biased")
+    lines = [record_line(e) for r in fake_run.results if r.agent == "biased" for e in r.records]
+    (folder / "records.jsonl").write_bytes(b"".join(lines))
+    return folder
+
+
+def test_the_good_one_passes(good: Path, verify: Verify) -> None:
+    assert '"schedule":{' in (good / "records.jsonl").read_text()
+    outcome = verify(good)
     assert outcome.passed, outcome.reasons
+
+
+def test_schedules_may_be_left_out_and_records_compressed(
+    submission: Callable[[str], Path], verify: Verify
+) -> None:
+    folder = submission("biased")
+    assert "schedule" not in records_path(folder).read_text()
+    packed()(folder)
+    assert records_path(folder).name == "records.jsonl.gz"
+    assert load_submission(folder).name == "biased"
+    outcome = verify(folder)
+    assert outcome.passed, outcome.reasons
+    assert outcome.records == 7
 
 
 @pytest.mark.parametrize("bad", CORPUS, ids=[bad.name for bad in CORPUS])
 def test_bad_submissions_are_rejected(
-    bad: Bad, submission: Callable[[str], Path], verify: Verify
+    bad: Bad, good: Path, verify: Verify
 ) -> None:
-    folder = submission("biased")
-    bad.change(folder)
-    outcome = verify(folder)
+    bad.change(good)
+    outcome = verify(good)
     assert not outcome.passed
     assert outcome.tasks == ()
     assert outcome.iqm is None

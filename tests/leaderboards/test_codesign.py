@@ -125,13 +125,34 @@ class Fixed:
         return [self.actions.pop(0)]
 
 
-def test_a_design_over_the_budgets_is_rejected_though_its_record_is_true() -> None:
+def test_a_design_over_the_budgets_counts_with_its_penalty_and_is_no_solution(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     env = gymnasium.make("chipgym/CoDesignOneShot-v0", split="test", disable_env_checker=True)
     base: Any = env.unwrapped
     design = np.array(base.designs.num_options) - 1
     record = run_episode(env, Fixed([design]), task="t", agent="a", seed=0, instance=0)
-    with pytest.raises(RejectionError, match="2048 PEs; the budget is 1024"):
-        replay(env, record, "score", feasibility_checker("chipgym/CoDesignOneShot-v0"))
+    check = feasibility_checker("chipgym/CoDesignOneShot-v0")
+    assert replay(env, record, "score", check) == (-30.0, False)
+    # Whether it is over a budget is found out apart from the simulator, and both must agree.
+    monkeypatch.setattr("chipgym.leaderboards.codesign_specs.check_budgets", lambda *_: iter(()))
+    with pytest.raises(RejectionError, match="not simulated .*, but within the budgets"):
+        replay(env, record, "score", check)
+
+
+def test_a_design_that_is_simulated_must_keep_to_the_budgets(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    env = gymnasium.make("chipgym/CoDesignOneShot-v0", split="test", disable_env_checker=True)
+    base: Any = env.unwrapped
+    design = np.array(base.designs.default)
+    record = run_episode(env, Fixed([design]), task="t", agent="a", seed=0, instance=0)
+    check = feasibility_checker("chipgym/CoDesignOneShot-v0")
+    assert replay(env, record, "score", check).metric == record.metrics["score"]
+    over = ["2048 PEs; the budget is 1024"]
+    monkeypatch.setattr("chipgym.leaderboards.codesign_specs.check_budgets", lambda *_: iter(over))
+    with pytest.raises(RejectionError, match="infeasible design: 2048 PEs; the budget is 1024"):
+        replay(env, record, "score", check)
 
 
 def test_tokens_replay_and_only_legal_ones() -> None:
@@ -140,7 +161,7 @@ def test_tokens_replay_and_only_legal_ones() -> None:
     design = list(base.designs.default)
     record = run_episode(env, Fixed(design[:]), task="t", agent="a", seed=0, instance=0)
     check = feasibility_checker("chipgym/CoDesign-v0")
-    assert replay(env, record, "score", check) == record.metrics["score"]
+    assert replay(env, record, "score", check).metric == record.metrics["score"]
     for place in (0, base.designs.starts[-1] + 1):
         actions = [*design[:place], 99, *design[place + 1 :]]
         with pytest.raises(RejectionError, match=f"action {place} = 99 is refused"):
@@ -152,7 +173,7 @@ def test_tokens_replay_and_only_legal_ones() -> None:
 def test_joint_actions_are_checked_too(play_jointly: Callable[..., tuple[Any, Any]]) -> None:
     env, record = play_jointly({"env": "chipgym/CoDesign-v0", "instances": 1})
     check = feasibility_checker("chipgym/CoDesign-v0")
-    assert replay(env, record, "score", check) == record.metrics["score"]
+    assert replay(env, record, "score", check).metric == record.metrics["score"]
     wrong = record.model_copy(update={"metrics": {**record.metrics, "energy_nj": 1.0}})
     assert check is not None
     assert any("energy_nj = 1.0, recomputed" in text for text in check(env.single, wrong))

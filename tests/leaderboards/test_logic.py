@@ -195,7 +195,7 @@ def test_the_circuit_of_joint_actions_is_checked(
         {"env": "chipgym/LogicSynthesis-v0", "kwargs": {"circuit": ["control-40"], "steps": 4}}
     )
     checker = feasibility_checker("chipgym/LogicSynthesis-v0")
-    product = replay(env, record, "area_delay_product", checker)
+    product = replay(env, record, "area_delay_product", checker).metric
     assert product == record.metrics["area_delay_product"]
     wrong = record.model_copy(update={"metrics": {**record.metrics, "nodes": 3.0}})
     with pytest.raises(RejectionError, match=r"nodes = 3\.0"):

@@ -11,10 +11,10 @@ import pytest
 
 from chipgym.leaderboards.fresh_process import verify_in_fresh_process
 from chipgym.leaderboards.ranking import load_entries
+from chipgym.leaderboards.records import read_records
 from chipgym.leaderboards.schema import (
     Verification,
     load_submission,
-    read_records,
 )
 from chipgym.leaderboards.verify import verify_submission
 from chipgym.simulators.core.errors import (
@@ -146,7 +146,7 @@ def test_heads_that_break_the_schema_are_refused(
 
 def test_lines_are_limited(submission: Submit, monkeypatch: pytest.MonkeyPatch) -> None:
     path = submission("greedy") / "records.jsonl"
-    monkeypatch.setattr("chipgym.leaderboards.schema.MAX_LINE_BYTES", 100)
+    monkeypatch.setattr("chipgym.leaderboards.records.MAX_LINE_BYTES", 100)
     with pytest.raises(FileFormatError, match="line 1: over 100 bytes"):
         list(read_records(path))
     monkeypatch.undo()
@@ -163,13 +163,13 @@ def test_a_rejected_submission_leaves_nothing(
 ) -> None:
     from chipgym.experiments import submission as module
 
-    real = module._head
+    real = module.Packer.head
 
     def boastful(*args: Any) -> Any:
         head = real(*args)
         return head.model_copy(update={"claims": head.claims.model_copy(update={"iqm": 2.0})})
 
-    monkeypatch.setattr(module, "_head", boastful)
+    monkeypatch.setattr(module.Packer, "head", boastful)
     out = tmp_path / "submissions" / "greedy"
     options: dict[str, Any] = {"suite": suite_file, "imports": ["fake_scheduling"]}
     outcome = module.submit(fake_run, "greedy", out, **options)

@@ -12,6 +12,7 @@ import torch
 from chipgym.agents.core.policy import Actions, Masks, Observations
 from chipgym.agents.core.policy_file import place_of, read_policy, write_policy
 from chipgym.agents.core.problem import JobsView, ProblemView
+from chipgym.agents.core.provenance import Provenance
 from chipgym.agents.core.torch_tools import load_weights, save_weights, use_one_thread
 from chipgym.agents.papers.scheduling.agent import SchedulingAgent
 from chipgym.agents.papers.scheduling.names import build_agent
@@ -51,6 +52,7 @@ class SchedulingPolicy:
     ) -> None:
         self.agent, self.deterministic = agent, deterministic
         self.name = name or agent.algorithm
+        self.provenance = Provenance("learned", None)
         self.reset(1, 0)
 
     def reset(self, num_envs: int, seed: int) -> None:
