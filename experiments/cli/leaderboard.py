@@ -215,11 +215,17 @@ def references(
     env: Annotated[str | None, typer.Option(help="Environment id of a single task.")] = None,
     scenario: Annotated[str | None, typer.Option(help="Its scenario.")] = None,
     instances: Annotated[int | None, typer.Option(min=1, help="The first n instances.")] = None,
+    run: Annotated[
+        Path | None,
+        typer.Option(help="Finished run of the suite: store what it has measured, if not stored."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Make the stored references (random, and the reference method) of a suite's tasks again."""
     from chipgym.experiments.environments import probe, with_instances
-    from chipgym.experiments.references import measure_references, reference_path
+    from chipgym.experiments.references import TaskReferences, measure_references, reference_path
+    from chipgym.experiments.run_references import references_of_run
+    from chipgym.experiments.runner import load_run
     from chipgym.experiments.suite import TaskSpec, load_suite
 
     if (suite is None) == (env is None):
@@ -232,13 +238,26 @@ def references(
     else:
         tasks = load_suite(str(suite)).tasks
     command = shlex.join(["chipgym", *sys.argv[1:]])
-    written = {}
+    loaded = None
+    if run is not None:
+        if suite is None or instances is not None:
+            raise InvalidValueError("--run", str(run), "with a suite, and without --instances")
+        loaded = load_run(run)
+        # Where the run lies on this machine says nothing to anyone else.
+        command = shlex.join(["chipgym", "leaderboard", "references", suite, "--run", run.name])
+    written: dict[str, dict[str, Any]] = {}
     for given in tasks:
         task = given if instances is None else given.model_copy(update={"instances": instances})
-        with remark(f"references of {task.label}", quiet=as_json):
-            made = measure_references(task, probe(task), command)
         path = reference_path(task)
-        made.save(path)
+        with remark(f"references of {task.label}", quiet=as_json):
+            if loaded is None:
+                made: TaskReferences | None = measure_references(task, probe(task), command)
+            else:
+                made = references_of_run(loaded, task, command)
+        if made is None:
+            made = TaskReferences.load(path)
+        else:
+            made.save(path)
         written[task.label] = {"file": path.name, "excluded": list(made.excluded)}
     if as_json:
         print_json(written)
