@@ -103,7 +103,7 @@ class Packer:
         tasks = [task for task in self.run.suite.tasks if spec.applies_to(task)]
         budgets = _budgets(results)
         steps = sum(budget.steps for budget in budgets.values())
-        curves = {t.label: self._curves[t.label] for t in tasks if t.label in self._curves}
+        curves = {task.label: self._curves.get(task.label, {}).get(agent, ()) for task in tasks}
         return Submission.parse(
             {
                 "name": name or agent,
@@ -120,9 +120,7 @@ class Packer:
                 "budgets": {label: budget.document() for label, budget in budgets.items()},
                 "tasks": [self._task(task) for task in tasks],
                 "claims": _claims(self.run, agent, results),
-                "curves": {
-                    label: _points(found[agent]) for label, found in curves.items() if agent in found
-                },
+                "curves": {label: _points(found) for label, found in curves.items() if found},
             }
         )
 
@@ -221,8 +219,8 @@ def _policy_file(policy: Path) -> str:
 def _provenance(spec: AgentSpec, state: State) -> Provenance:
     """Kind, steps of a training elsewhere, and description of an agent.
 
-    What a run has trained or searched is known; of a ready policy it is what the policy says, unless
-    the submitter says otherwise.
+    What a run has trained or searched is known; of a ready policy it is what the policy says,
+    unless the submitter says otherwise.
     """
     if spec.policy is None:
         kind = "learned" if spec.searcher is None else "search"

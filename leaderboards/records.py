@@ -1,7 +1,7 @@
 """The records of a submission: JSON lines, plain or compressed, read within limits.
 
-``records.jsonl`` holds a line an episode, and ``records.jsonl.gz`` the same compressed. A folder has
-one of the two. What is compressed is unpacked as it is read, and no further than the limits allow.
+``records.jsonl`` holds a line an episode, and ``records.jsonl.gz`` the same compressed. A folder
+has one of the two. What is compressed is unpacked as it is read, no further than the limits allow.
 """
 
 from __future__ import annotations

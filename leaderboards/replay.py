@@ -155,8 +155,8 @@ def replay(
     """Replay one record; return the recomputed primary metric.
 
     A schedule is compared where the record states one; the independent check is of what the replay
-    gives, in any case. Without `compare`, for actions that another version of the simulator recorded, returns, metrics
-    and schedules are not compared with the record: what comes out takes their place.
+    gives, in any case. Without `compare`, for actions that another version of the simulator
+    recorded, returns, metrics and schedules are not compared: what comes out takes their place.
     """
     base = env.unwrapped
     _, info = env.reset(seed=record.instance, options={"instance": record.instance})

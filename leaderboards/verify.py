@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from chipgym.leaderboards.records import read_records
 from chipgym.leaderboards.replay import (
     RELATIVE_TOLERANCE,
     RejectionError,
@@ -20,7 +21,6 @@ from chipgym.leaderboards.replay import (
     place,
     replay,
 )
-from chipgym.leaderboards.records import read_records
 from chipgym.leaderboards.schema import (
     SUBMISSION_FILE,
     EpisodeRecord,

@@ -37,6 +37,13 @@ SHIPPED = Path(__file__).parent / "data" / "learned_scheduler.safetensors"
 """Weights of the study `deepsocs`, training seed 0."""
 SHIPPED_STEPS = 2_000_000
 """Decisions of their training, as the study states them."""
+
+OTHER_PROVENANCE = Provenance("learned", None, "Compares what list schedulers would start now.")
+SHIPPED_PROVENANCE = Provenance(
+    "learned",
+    SHIPPED_STEPS,
+    "Compares what list schedulers would start now; the weights that ship, of training seed 0.",
+)
 TOLERANCE = 1e-4
 """Logits closer than this count as equal: their last bits depend on how many decisions are taken
 at once, and a policy must not."""
@@ -71,13 +78,7 @@ class LearnedScheduler:
         use_one_thread()
         self.network = _load(SHIPPED if path is None else path) if network is None else network
         self.shape = None if num_slots is None or num_pes is None else (num_slots, num_pes)
-        shipped = path is None and network is None
-        self.provenance = Provenance(
-            "learned",
-            SHIPPED_STEPS if shipped else None,
-            "Compares what list schedulers would start now"
-            + ("; the weights that ship: training seed 0 of the study deepsocs." if shipped else "."),
-        )
+        self.provenance = SHIPPED_PROVENANCE if path is network is None else OTHER_PROVENANCE
 
     def reset(self, num_envs: int, seed: int) -> None:
         """Nothing is remembered, and nothing is random."""

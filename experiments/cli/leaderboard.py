@@ -287,9 +287,7 @@ def _failed(error: ChipGymError) -> Verification:
     """An agent that could not be packed, reported as what could not be verified."""
     import chipgym
 
-    return Verification(
-        passed=False, reasons=(str(error),), package_version=chipgym.__version__
-    )
+    return Verification(passed=False, reasons=(str(error),), package_version=chipgym.__version__)
 
 
 def _report(found: list[tuple[Path, Verification]], as_json: bool) -> None:

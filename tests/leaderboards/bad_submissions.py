@@ -226,7 +226,7 @@ FILES = [
     Bad("short", write("policy.safetensors", safetensors(SHORT, b"0" * 8)), "a tensor of 36 bytes"),
     Bad("large policy", sparse("policy.onnx", 100_000_001), "allowed: at most 100000000"),
     Bad("zip bomb", bomb, r"records\.zip: not allowed"),
-    Bad("both forms", write("records.jsonl.gz", b"\x1f\x8b"), "both records.jsonl and records.jsonl"),
+    Bad("both forms", write("records.jsonl.gz", b"\x1f\x8b"), "has both records.jsonl"),
     Bad("not compressed", only(b"{}\n"), "not gzip"),
     Bad("pickle as gzip", only(pickle.dumps(Evil())), "not gzip"),
     Bad("cut compression", cut, "not gzip: Compressed file ended"),
@@ -301,11 +301,15 @@ HEADS = [
     Bad("unknown field", head("surprise", 1), "surprise"),
     Bad("long text", head("description", "x" * 2001), "description"),
     Bad("negative budget", head("training_steps", -1), "training_steps"),
-    Bad("budget of a stranger", head("budgets", {"other": {"steps": 1}}), "budgets of other, which"),
-    Bad("negative budget of a task", head("budgets", {"heavy": {"steps": -1}}), "budgets.heavy.steps"),
+    Bad("budget of a stranger", head("budgets", {"other": {"steps": 1}}), "budgets of other"),
+    Bad(
+        "negative steps",
+        head("budgets", {"heavy": {"steps": -1}}),
+        "budgets.heavy.steps",
+    ),
     Bad("budget of text", head("budgets", {"heavy": {"steps": "few"}}), "budgets.heavy.steps"),
     Bad("trained heuristic", head("training_steps", 9), "a heuristic has no training_steps"),
-    Bad("curve of a stranger", head("curves", {"other": []}), "curves of other, which"),
+    Bad("curve of a stranger", head("curves", {"other": []}), "curves of other"),
     Bad("multi-agent", head("multi_agent", True), "PettingZoo form"),
 ]
 

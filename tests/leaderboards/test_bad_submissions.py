@@ -56,9 +56,7 @@ def test_schedules_may_be_left_out_and_records_compressed(
 
 
 @pytest.mark.parametrize("bad", CORPUS, ids=[bad.name for bad in CORPUS])
-def test_bad_submissions_are_rejected(
-    bad: Bad, good: Path, verify: Verify
-) -> None:
+def test_bad_submissions_are_rejected(bad: Bad, good: Path, verify: Verify) -> None:
     bad.change(good)
     outcome = verify(good)
     assert not outcome.passed

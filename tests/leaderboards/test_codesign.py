@@ -136,7 +136,7 @@ def test_a_design_over_the_budgets_counts_with_its_penalty_and_is_no_solution(
     assert replay(env, record, "score", check) == (-30.0, False)
     # Whether it is over a budget is found out apart from the simulator, and both must agree.
     monkeypatch.setattr("chipgym.leaderboards.codesign_specs.check_budgets", lambda *_: iter(()))
-    with pytest.raises(RejectionError, match="not simulated .*, but within the budgets"):
+    with pytest.raises(RejectionError, match=r"not simulated .*, but within the budgets"):
         replay(env, record, "score", check)
 
 

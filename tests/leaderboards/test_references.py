@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from chipgym.experiments.cli.leaderboard import app
 from chipgym.experiments.environments import probe
+from chipgym.experiments.executors import make_executor
 from chipgym.experiments.references import (
     STORE,
     TaskReferences,
@@ -17,7 +18,6 @@ from chipgym.experiments.references import (
     reference_path,
     stored_references,
 )
-from chipgym.experiments.executors import make_executor
 from chipgym.experiments.runner import plan_suite, run_suite
 from chipgym.experiments.suite import Suite, TaskSpec, load_suite
 from chipgym.simulators.logic.errors import AbcNotFoundError

@@ -1,4 +1,4 @@
-"""The study's trained agents as an algorithm of suites: the weights of a seed, instead of a training.
+"""The study's trained agents as an algorithm of suites: weights of a seed instead of a training.
 
 A suite names ``chipgym.experiments.papers.deepsocs.stored:train`` as the algorithm, the agent as a
 hyperparameter, and the steps with which the study has trained it; each seed then plays the weights
