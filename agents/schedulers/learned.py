@@ -78,7 +78,9 @@ class LearnedScheduler:
         use_one_thread()
         self.network = _load(SHIPPED if path is None else path) if network is None else network
         self.shape = None if num_slots is None or num_pes is None else (num_slots, num_pes)
-        self.provenance = SHIPPED_PROVENANCE if path is network is None else OTHER_PROVENANCE
+        self.provenance = (
+            SHIPPED_PROVENANCE if path is None and network is None else OTHER_PROVENANCE
+        )
 
     def reset(self, num_envs: int, seed: int) -> None:
         """Nothing is remembered, and nothing is random."""

@@ -14,6 +14,7 @@ import gymnasium
 import numpy as np
 import pytest
 
+from chipgym.envs.dram_tuning.evaluation import default_outcome
 from chipgym.experiments.evaluation import run_episode
 from chipgym.leaderboards.dram_timing import check_commands, worst_debts
 from chipgym.leaderboards.replay import RejectionError, feasibility_checker, replay
@@ -425,6 +426,7 @@ def test_a_design_without_refresh_is_infeasible_where_the_data_must_be_kept() ->
         checker = feasibility_checker("chipgym/DramDesign-v0")
         found = replay(env, record, base.primary_metric, checker)
         feasible[scenario] = found.feasible
-        worst = 148 * base.instance.default_metrics[base.primary_metric]
+        default = default_outcome(base.design_space, base.objective_entry, base.instance)
+        worst = 148 * default.metrics[base.primary_metric]
         assert (found.metric > worst) == (not found.feasible)
     assert feasible == {"ddr3-mixed": False, "archgym-stream": True}
