@@ -101,9 +101,12 @@ def line_chart(
         for number, entry in reversed(list(enumerate(series)))
     )
     legend = "".join(
-        f'<li><span class="key s{min(number, SERIES)}"></span>{escape(entry.name)}</li>'
-        for number, entry in enumerate(series)
+        f'<li><span class="key s{number}"></span>{escape(entry.name)}</li>'
+        for number, entry in enumerate(series[:SERIES])
     )
+    if len(series) > SERIES:
+        names = ", ".join(entry.name for entry in series[SERIES:])
+        legend += f'<li><span class="key s{SERIES}"></span>in grey: {escape(names)}</li>'
     return (
         f'<figure><svg class="chart" viewBox="0 0 {WIDTH:.0f} {HEIGHT:.0f}" role="img" '
         f'aria-label="{escape(title)}">{_axes(across, up, x_title, y_title)}{drawn}</svg>'
@@ -119,15 +122,23 @@ def _padded(low: float, high: float) -> tuple[float, float]:
 def _line(entry: Series, number: int, across: Scale, up: Scale, steps: bool) -> str:
     places = [(across.at(x), up.at(y)) for x, y in entry.points]
     parts = [f"M{places[0][0]:.1f} {places[0][1]:.1f}"]
+    level = places[0][1]
     for x, y in places[1:]:
-        parts.append(f"H{x:.1f}V{y:.1f}" if steps else f"L{x:.1f} {y:.1f}")
+        if not steps:
+            parts.append(f"L{x:.1f} {y:.1f}")
+        elif y != level:
+            parts.append(f"H{x:.1f}V{y:.1f}")
+            level = y
+    if steps:
+        parts.append(f"H{places[-1][0]:.1f}")
     band = ""
     if entry.band:
         edge = [(across.at(x), *map(up.at, pair)) for (x, _), pair in _pairs(entry)]
         outline = [f"{x:.1f} {high:.1f}" for x, _, high in edge]
         outline += [f"{x:.1f} {low:.1f}" for x, low, _ in reversed(edge)]
         band = f'<path class="band s{number}" d="M{"L".join(outline)}Z"/>'
-    return f'{band}<path class="line s{number}" d="{"".join(parts)}"/>'
+    title = f"<title>{escape(entry.name)}</title>"
+    return f'{band}<path class="line s{number}" d="{"".join(parts)}">{title}</path>'
 
 
 def _pairs(entry: Series) -> list[tuple[tuple[float, float], tuple[float, float]]]:

@@ -1,0 +1,151 @@
+"""The page of a task: its ranking, curves, and the best-known solution of each instance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from chipgym.leaderboards.best_known import BestKnown
+from chipgym.leaderboards.ranking import Board, Entry, task_result
+from chipgym.leaderboards.schema import TaskResult, family_of
+from chipgym.leaderboards.site.best import best_table
+from chipgym.leaderboards.site.charts import Series, line_chart
+from chipgym.leaderboards.site.html import (
+    Cell,
+    Column,
+    escape,
+    link,
+    number,
+    page,
+    plural,
+    readable,
+)
+from chipgym.leaderboards.site.rankings import LEGEND, board_path, ranking_table, toolbar
+
+__all__ = ["task_page"]
+
+PROFILE_POINTS = 121
+PROFILE_RANGE = (-1.0, 3.0)
+"""Widest range of scores of a performance profile."""
+
+Found = Sequence[tuple[Entry, TaskResult]]
+
+
+def task_page(
+    suite: str,
+    board: Board,
+    families: int,
+    best: Sequence[BestKnown],
+    solutions: Mapping[BestKnown, str],
+) -> str:
+    """A task: who is best, curves, and the best-known solution of each instance.
+
+    Parameters
+    ----------
+    suite : str
+        The suite.
+    board : Board
+        Of the task.
+    families : int
+        Number of families of the suite.
+    best : sequence of BestKnown
+        Best-known solutions of the task's instances.
+    solutions : mapping
+        Files of the solutions, from the site's folder.
+    """
+    label = board.name
+    found = [
+        (row.entry, result)
+        for row in board.rows
+        if (result := task_result(row.entry, label)) is not None
+    ]
+    task = found[0][1]
+    mean = Column(
+        "metric", readable(task.metric), numeric=True, best_first=not task.lower_is_better
+    )
+    ranking = ranking_table(
+        board, "ranking", f"Ranking on {label}", [(mean, lambda entry: _mean(entry, label))]
+    )
+    facts = " · ".join(
+        [
+            f"<code>{escape(task.env)}</code>",
+            f"scenario {escape(task.scenario or 'default')}",
+            *([f"objective {escape(task.objective)}"] if task.objective else []),
+            plural(len({result.instance for result in task.results}), "test instance"),
+            f"simulator {escape(task.simulator_version)}",
+        ]
+    )
+    family = family_of(task.env)
+    crumbs = [link("../index.html", "Boards"), link(f"../{board_path(suite)}", suite)]
+    if families > 1:
+        crumbs.append(link(f"../{board_path(suite, family)}", family))
+    better = "lower" if task.lower_is_better else "higher"
+    return page(
+        f"{label} · {suite}",
+        f'<p class="crumbs">{" / ".join(crumbs)}</p><h1>{escape(label)}</h1>'
+        f'<p class="lead">{facts}. Metric: {escape(readable(task.metric))}, {better} is better.</p>'
+        f"{toolbar('method or author')}{ranking}{LEGEND}{_curves(found)}"
+        f"{_instances(best, solutions)}",
+        root="../",
+        current="Boards",
+    )
+
+
+def _mean(entry: Entry, label: str) -> Cell:
+    task = task_result(entry, label)
+    value = None if task is None else task.mean_metric
+    return Cell(number(value), value)
+
+
+def _curves(found: Found) -> str:
+    profile = line_chart(
+        "Share of runs with at least a score, over all seeds and instances (verified)",
+        _profiles(found),
+        "score",
+        "share of runs",
+        y_range=(0.0, 1.0),
+        steps=True,
+    )
+    curves = line_chart(
+        "Score against simulator evaluations, with 95 % intervals over seeds; of a search, the "
+        "best design by then and its evaluations on each instance (attested)",
+        [
+            Series(
+                entry.submission.name,
+                [(point.evaluations, point.score) for point in curve],
+                [(point.low, point.high) for point in curve],
+            )
+            for entry, task in found
+            if (curve := entry.submission.curves.get(task.label))
+        ],
+        "evaluations",
+        "score",
+    )
+    sections = [
+        f"<h2>{title}</h2>{chart}"
+        for title, chart in (("Performance profile", profile), ("Learning curves", curves))
+        if chart
+    ]
+    return "".join(sections)
+
+
+def _profiles(found: Found) -> list[Series]:
+    """Share of scores at or above each threshold."""
+    scores = [
+        (entry.submission.name, [r.score for r in task.results if r.score is not None])
+        for entry, task in found
+    ]
+    every = [score for _, values in scores for score in values] or [0.0]
+    low = max(PROFILE_RANGE[0], min(0.0, *every))
+    high = min(PROFILE_RANGE[1], max(1.1, *every) + 0.05)
+    thresholds = [low + (high - low) * k / (PROFILE_POINTS - 1) for k in range(PROFILE_POINTS)]
+    return [Series(name, _profile(values, thresholds)) for name, values in scores if values]
+
+
+def _profile(scores: Sequence[float], thresholds: Sequence[float]) -> list[tuple[float, float]]:
+    return [(limit, sum(score >= limit for score in scores) / len(scores)) for limit in thresholds]
+
+
+def _instances(best: Sequence[BestKnown], solutions: Mapping[BestKnown, str]) -> str:
+    if not best:
+        return ""
+    return f"<h2>Best-known solutions</h2>{best_table('instances', best, solutions, root='../')}"
