@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chipgym.leaderboards.ranking import Entry
-from chipgym.leaderboards.schema import SubmittedTask, TaskResult
+from chipgym.leaderboards.schema import FAMILIES, SubmittedTask, TaskResult, family_of
 
 __all__ = ["BestKnown", "best_known"]
 
@@ -88,8 +88,10 @@ def _submitted(entry: Entry, task: TaskResult) -> SubmittedTask:
 
 
 def _place(best: BestKnown) -> tuple[str | int, ...]:
+    families = [*FAMILIES.values(), family_of(best.env)]
     parts = (best.env, best.scenario or "", best.objective or "", best.metric)
-    return *parts, best.instance, best.instance_id, best.task, best.suite
+    where = (best.instance, best.instance_id, best.task, best.suite)
+    return families.index(family_of(best.env)), *parts, *where
 
 
 def _holder(candidates: Sequence[Candidate], optima: _Optima) -> BestKnown:

@@ -79,7 +79,7 @@ def _tag(entry: BestKnown, families: Sequence[str]) -> str:
 def _where(entry: BestKnown, root: str) -> Cells:
     return (
         (
-            Column("task", "Task"),
+            Column("task", "Task", wraps=True),
             Cell(link(root + task_path(entry.suite, entry.task), entry.task), entry.task),
         ),
         (
@@ -120,7 +120,7 @@ def _solution(entry: BestKnown, file: str, root: str, known: bool, *, metric: bo
     download = f'<a href="{escape(root + file)}" download>actions</a>'
     return [
         *cells,
-        (Column("method", "Held by"), Cell(holder, entry.name)),
+        (Column("method", "Held by", wraps=True), Cell(holder, entry.name)),
         (Column("seed", "Seed", numeric=True, wide=True), Cell(str(entry.seed), entry.seed)),
         (Column("date", "Since", wide=True), Cell(f"<time>{entry.date}</time>", entry.date)),
         (Column("solution", "Solution"), Cell(download)),

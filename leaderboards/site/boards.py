@@ -50,10 +50,10 @@ def index_page(suites: Mapping[str, Sequence[Board]], best: Sequence[BestKnown])
     entries = [entry for boards in suites.values() for entry in _submissions(boards)]
     tiles = _tiles(
         [
-            (str(len(suites)), "suites"),
-            (str(len(entries)), "verified submissions"),
-            (f"{sum(entry.verification.records for entry in entries):,}", "episodes replayed"),
-            (str(len(best)), "instances with a best-known solution"),
+            (len(suites), "suite"),
+            (len(entries), "verified submission"),
+            (sum(entry.verification.records for entry in entries), "replayed episode"),
+            (len(best), "best-known solution"),
         ]
     )
     return page(
@@ -75,8 +75,11 @@ def _tasks(boards: Sequence[Board]) -> dict[str, str]:
     return dict(_submissions(boards)[0].verification.suite_tasks)
 
 
-def _tiles(facts: Sequence[tuple[str, str]]) -> str:
-    inner = "".join(f"<div><dt>{escape(b)}</dt><dd>{escape(a)}</dd></div>" for a, b in facts)
+def _tiles(facts: Sequence[tuple[int, str]]) -> str:
+    inner = "".join(
+        f"<div><dt>{name}{'' if count == 1 else 's'}</dt><dd>{count:,}</dd></div>"
+        for count, name in facts
+    )
     return f'<dl class="tiles">{inner}</dl>'
 
 
@@ -219,7 +222,7 @@ def _leader_table(
         Column("environment", "Environment", heads=True),
         Column("family", "Family", wide=True),
         Column("tasks", "Tasks", numeric=True, wide=True, best_first=True),
-        Column("best", "Best method"),
+        Column("best", "Best method", wraps=True),
         Column("kind", "Kind", wide=True),
         Column("score", "Score", numeric=True, best_first=True),
         Column("range", "95 % interval", wide=True),
@@ -266,7 +269,7 @@ def _task_table(
         Column("task", "Task", heads=True),
         Column("family", "Family", wide=True),
         Column("env", "Environment", wide=True),
-        Column("best", "Best method"),
+        Column("best", "Best method", wraps=True),
         Column("kind", "Kind", wide=True),
         Column("score", "Score", numeric=True, best_first=True),
         Column("range", "95 % interval", wide=True),

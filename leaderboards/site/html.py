@@ -125,6 +125,8 @@ class Column:
         Whether the first click sorts downwards.
     heads : bool
         Whether its cells are the headings of their rows.
+    wraps : bool
+        Whether its text may take several lines.
     """
 
     key: str
@@ -133,6 +135,7 @@ class Column:
     wide: bool = False
     best_first: bool = False
     heads: bool = False
+    wraps: bool = False
 
 
 @dataclass(frozen=True)
@@ -191,6 +194,7 @@ def _classes(column: Column) -> str:
     names = [
         *(["n"] if column.numeric else []),
         *(["wide"] if column.wide else []),
+        *(["wrap"] if column.wraps else []),
     ]
     return f' class="{" ".join(names)}"' if names else ""
 

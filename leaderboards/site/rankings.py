@@ -34,7 +34,7 @@ __all__ = [
 
 RANKING = (
     Column("rank", "#", numeric=True),
-    Column("method", "Method", heads=True),
+    Column("method", "Method", heads=True, wraps=True),
     Column("kind", "Kind", wide=True),
     Column("score", "Score", numeric=True, best_first=True),
     Column("interval", "95 % interval", best_first=True),
@@ -129,17 +129,17 @@ def coverage(board: Board) -> str:
     if not board.partial:
         return ""
     columns = (
-        Column("method", "Method", heads=True),
+        Column("method", "Method", heads=True, wraps=True),
         Column("kind", "Kind", wide=True),
         Column("count", "Tasks", numeric=True, best_first=True),
-        Column("tasks", "Which"),
+        Column("tasks", "Which", wraps=True),
     )
     rows = [
         [
             Cell(_submission_link(entry), entry.submission.name),
             Cell(badge(entry.submission.kind, entry.submission.kind), entry.submission.kind),
             Cell(f"{len(tasks)} of {len(board.tasks)}", len(tasks)),
-            Cell(f'<span class="which">{escape(", ".join(tasks))}</span>', tasks[0]),
+            Cell(escape(", ".join(tasks)), tasks[0]),
         ]
         for entry, tasks in board.partial
     ]

@@ -58,7 +58,7 @@ def submission_page(entry: Entry, boards: Sequence[Board], downloads: Sequence[D
         ("Board", link(f"../{board_path(head.suite)}", head.suite)),
         ("Authors", escape(", ".join(head.authors) or "–")),
         ("Date", f"<time>{head.date}</time>"),
-        ("Seeds", escape(", ".join(map(str, head.seeds)))),
+        ("Seeds", escape(_ranges(head.seeds))),
         ("Tasks", f"{len(found.tasks)} of {len(found.suite_tasks)}"),
         ("Training steps (attested)", f"{head.training_steps:,}"),
         ("Evaluations (attested)", f"{head.training_evaluations:,}"),
@@ -75,6 +75,17 @@ def submission_page(entry: Entry, boards: Sequence[Board], downloads: Sequence[D
         f"<h2>Instances</h2>{''.join(_instances(task) for task in found.tasks)}",
         root="../",
     )
+
+
+def _ranges(seeds: Sequence[int]) -> str:
+    """Numbers with runs joined: ``0 to 9, 42``."""
+    runs: list[list[int]] = []
+    for seed in sorted(seeds):
+        if runs and seed == runs[-1][-1] + 1:
+            runs[-1].append(seed)
+        else:
+            runs.append([seed])
+    return ", ".join(f"{r[0]} to {r[-1]}" if len(r) > 2 else ", ".join(map(str, r)) for r in runs)
 
 
 LEVELS = {"suite": "all tasks", "family": "family", "environment": "environment"}

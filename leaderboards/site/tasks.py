@@ -8,7 +8,7 @@ from chipgym.leaderboards.best_known import BestKnown
 from chipgym.leaderboards.ranking import Board, Entry, task_result
 from chipgym.leaderboards.schema import TaskResult, family_of
 from chipgym.leaderboards.site.best import best_table
-from chipgym.leaderboards.site.charts import Series, line_chart
+from chipgym.leaderboards.site.charts import GREY, Series, line_chart
 from chipgym.leaderboards.site.html import (
     Cell,
     Column,
@@ -97,9 +97,10 @@ def _mean(entry: Entry, label: str) -> Cell:
 
 
 def _curves(found: Found) -> str:
+    colours = _colours(found)
     profile = line_chart(
         "Share of runs with at least a score, over all seeds and instances (verified)",
-        _profiles(found),
+        _profiles(found, colours),
         "score",
         "share of runs",
         y_range=(0.0, 1.0),
@@ -113,6 +114,7 @@ def _curves(found: Found) -> str:
                 entry.submission.name,
                 [(point.evaluations, point.score) for point in curve],
                 [(point.low, point.high) for point in curve],
+                colours.get(entry.folder, GREY),
             )
             for entry, task in found
             if (curve := entry.submission.curves.get(task.label))
@@ -128,17 +130,34 @@ def _curves(found: Found) -> str:
     return "".join(sections)
 
 
-def _profiles(found: Found) -> list[Series]:
+def _colours(found: Found) -> dict[str, int]:
+    """Colour of a submission in both charts: the best ones, half of them with a curve."""
+    curved = [entry.folder for entry, task in found if entry.submission.curves.get(task.label)]
+    order = dict.fromkeys([*curved[: GREY // 2], *(entry.folder for entry, _ in found)])
+    chosen = set(list(order)[:GREY])
+    in_order = [entry.folder for entry, _ in found if entry.folder in chosen]
+    return {folder: colour for colour, folder in enumerate(in_order)}
+
+
+def _profiles(found: Found, colours: Mapping[str, int]) -> list[Series]:
     """Share of scores at or above each threshold."""
     scores = [
-        (entry.submission.name, [r.score for r in task.results if r.score is not None])
+        (entry, [result.score for result in task.results if result.score is not None])
         for entry, task in found
     ]
     every = [score for _, values in scores for score in values] or [0.0]
     low = max(PROFILE_RANGE[0], min(0.0, *every))
     high = min(PROFILE_RANGE[1], max(1.1, *every) + 0.05)
     thresholds = [low + (high - low) * k / (PROFILE_POINTS - 1) for k in range(PROFILE_POINTS)]
-    return [Series(name, _profile(values, thresholds)) for name, values in scores if values]
+    return [
+        Series(
+            entry.submission.name,
+            _profile(values, thresholds),
+            colour=colours.get(entry.folder, GREY),
+        )
+        for entry, values in scores
+        if values
+    ]
 
 
 def _profile(scores: Sequence[float], thresholds: Sequence[float]) -> list[tuple[float, float]]:
