@@ -101,9 +101,8 @@ def _row(
     had = [label for label in tasks if label in scores]
     cells = "".join(_cell(label, scores, number[label], best[label]) for label in tasks)
     name = link(f"../submissions/{slug(entry.folder)}.html", entry.submission.name)
-    tag = tag_of(entry, sorted({number[label] for label in had}))
     return (
-        f'<tr {tag}><th scope="row">{name}</th><td class="n" data-v="{len(had)}">'
+        f'<tr {tag_of(entry)}><th scope="row">{name}</th><td class="n" data-v="{len(had)}">'
         f"{len(had)}</td>{cells}</tr>"
     )
 

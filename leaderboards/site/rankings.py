@@ -75,9 +75,11 @@ def families_of(tasks: Mapping[str, str]) -> list[str]:
     return list(dict.fromkeys(map(family_of, tasks.values())))
 
 
-def tag_of(entry: Entry, families: Sequence[int] = ()) -> str:
-    """Attributes by which a submission's row is filtered."""
-    head = entry.submission
+def tag_of(entry: Entry) -> str:
+    """Attributes by which a submission's row is filtered: of its families, their numbers."""
+    head, found = entry.submission, entry.verification
+    every = families_of(found.suite_tasks)
+    families = sorted({every.index(family_of(task.env)) for task in found.tasks})
     text = f"{head.name} {' '.join(head.authors)}"
     return row_tag(kind=head.kind, text=text, method=slug(entry.folder), families=families)
 
