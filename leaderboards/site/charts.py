@@ -16,6 +16,9 @@ __all__ = ["GREY", "Scale", "Series", "interval_mark", "line_chart"]
 GREY = 8
 """Colour of the series that have none of their own: there are eight."""
 
+MIN_ROOM = 0.02
+"""Least room above and below the lines, so that tiny differences do not fill a chart."""
+
 WIDE_RANGE = 30.0
 """Ratio of places from which an axis is logarithmic."""
 
@@ -143,7 +146,7 @@ def _legend(series: Sequence[Series]) -> str:
 
 
 def _padded(low: float, high: float) -> tuple[float, float]:
-    room = 0.06 * (high - low) or 0.5
+    room = max(0.06 * (high - low), MIN_ROOM)
     return low - room, high + room
 
 

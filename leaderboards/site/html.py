@@ -91,7 +91,10 @@ def number(value: float | None) -> str:
 
 def score_text(value: float | None, decimals: int = 3) -> str:
     """A score with its decimals."""
-    return "–" if value is None else f"{value:.{decimals}f}".replace("-", "−")
+    if value is None:
+        return "–"
+    # Adding zero makes a rounded −0 a plain 0.
+    return f"{round(value, decimals) + 0.0:.{decimals}f}".replace("-", "−")
 
 
 def plural(count: int, noun: str) -> str:

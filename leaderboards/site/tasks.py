@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 from chipgym.leaderboards.best_known import BestKnown
 from chipgym.leaderboards.ranking import Board, Entry, task_result
@@ -106,28 +107,43 @@ def _curves(found: Found) -> str:
         y_range=(0.0, 1.0),
         steps=True,
     )
-    curves = line_chart(
-        "Score against simulator evaluations, with 95 % intervals over seeds; of a search, the "
-        "best design by then and its evaluations on each instance (attested)",
-        [
-            Series(
-                entry.submission.name,
-                [(point.evaluations, point.score) for point in curve],
-                [(point.low, point.high) for point in curve],
-                colours.get(entry.folder, GREY),
-            )
-            for entry, task in found
-            if (curve := entry.submission.curves.get(task.label))
-        ],
-        "evaluations",
-        "score",
-    )
+    curves = _learning_curves(found, colours)
     sections = [
         f"<h2>{title}</h2>{chart}"
         for title, chart in (("Performance profile", profile), ("Learning curves", curves))
         if chart
     ]
     return "".join(sections)
+
+
+def _learning_curves(found: Found, colours: Mapping[str, int]) -> str:
+    """Curves against evaluations; against steps where an evaluation outlasts the training."""
+    curves = [
+        (entry, curve)
+        for entry, task in found
+        if (curve := entry.submission.curves.get(task.label))
+    ]
+    counted = all(
+        earlier.evaluations < later.evaluations
+        for _, curve in curves
+        for earlier, later in pairwise(curve)
+    )
+    cost = "simulator evaluations" if counted else "environment steps"
+    return line_chart(
+        f"Score against {cost}, with 95 % intervals over seeds; of a search, the best design by "
+        "then and its evaluations on each instance (attested)",
+        [
+            Series(
+                entry.submission.name,
+                [(point.evaluations if counted else point.steps, point.score) for point in curve],
+                [(point.low, point.high) for point in curve],
+                colours.get(entry.folder, GREY),
+            )
+            for entry, curve in curves
+        ],
+        cost,
+        "score",
+    )
 
 
 def _colours(found: Found) -> dict[str, int]:
