@@ -142,7 +142,7 @@ def _copied(entry: Entry, root: Path) -> Iterator[Download]:
         gzip.GzipFile("", "wb", mtime=0, fileobj=file) as compressed,
     ):
         shutil.copyfileobj(source, compressed)
-    title = f"{RECORDS_FILE}.gz: actions, schedules and metrics of every episode"
+    title = f"{RECORDS_FILE}.gz: actions and metrics of every episode"
     yield Download(str(packed.relative_to(root)), title, packed.stat().st_size)
     for name, title in DOWNLOADS.items():
         if (entry.path / name).is_file():
