@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,8 +26,8 @@ class ScoredPoint:
     Attributes
     ----------
     steps, evaluations : float
-        Environment steps (of a search, proposals) and simulator evaluations of training, mean over
-        seeds.
+        Environment steps and simulator evaluations of training, mean over seeds. A search has no
+        steps: `learning_curves` gives its evaluations for both, `search_curve` its proposals.
     score : Interval
         Interquartile mean of the score over seeds and curve instances, 95 % interval over seeds.
     """
@@ -38,24 +38,32 @@ class ScoredPoint:
 
 
 def learning_curves(run: Run) -> dict[str, dict[str, tuple[ScoredPoint, ...]]]:
-    """Curves by task label, then agent; only agents that were trained have one."""
+    """Curves by task label, then agent: of agents that were trained, and of searches.
+
+    A search's curve is the score of its best design by then.
+    """
     curves: dict[str, dict[str, tuple[ScoredPoint, ...]]] = {}
     for task in run.suite.tasks:
         for agent in run.suite.agents:
-            if agent.algorithm is None or not agent.applies_to(task):
+            if agent.policy is not None or not agent.applies_to(task):
                 continue
             results = [r for r in run.results if r.task == task.label and r.agent == agent.name]
             if all(result.curve for result in results):
-                points = _scored(run, results)
+                searched = agent.searcher is not None
+                points = _scored(run, results, _shared if searched else _with_last_points)
                 if points:
                     curves.setdefault(task.label, {})[agent.name] = points
     return curves
 
 
-def _scored(run: Run, results: list[JobResult]) -> tuple[ScoredPoint, ...]:
+def _scored(
+    run: Run,
+    results: list[JobResult],
+    curves: Callable[[Run, list[JobResult]], list[list[CurvePoint]]],
+) -> tuple[ScoredPoint, ...]:
     """Score the points that all seeds share."""
     references = run.references[results[0].task]
-    by_seed = [_with_last_point(run, result) for result in results]
+    by_seed = curves(run, results)
     points = []
     for group in zip(*by_seed, strict=False):
         rows = [
@@ -70,6 +78,17 @@ def _scored(run: Run, results: list[JobResult]) -> tuple[ScoredPoint, ...]:
             evaluations = float(np.mean([point.evaluations for point in group]))
             points.append(ScoredPoint(steps, evaluations, score))
     return tuple(points)
+
+
+def _shared(run: Run, results: list[JobResult]) -> list[list[CurvePoint]]:
+    """Curves of a search without the points at which some seed has found nothing yet."""
+    spent = [{point.evaluations for point in result.curve} for result in results]
+    common = set.intersection(*spent)
+    return [[p for p in result.curve if p.evaluations in common] for result in results]
+
+
+def _with_last_points(run: Run, results: list[JobResult]) -> list[list[CurvePoint]]:
+    return [_with_last_point(run, result) for result in results]
 
 
 def _with_last_point(run: Run, result: JobResult) -> list[CurvePoint]:

@@ -6,11 +6,12 @@ import gzip
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from chipgym.leaderboards.best_known import BestKnown, best_known
 from chipgym.leaderboards.policy_files import POLICY_FILES
-from chipgym.leaderboards.ranking import BestKnown, Entry, best_known, rank
+from chipgym.leaderboards.ranking import Board, Entry, boards_of, by_suite, task_result
 from chipgym.leaderboards.records import read_lines
 from chipgym.leaderboards.schema import (
     PACKED_FILE,
@@ -19,23 +20,15 @@ from chipgym.leaderboards.schema import (
     VERIFIED_FILE,
     records_path,
 )
-from chipgym.leaderboards.site.boards import (
-    board_page,
-    board_path,
-    index_page,
-    task_page,
-    task_path,
-)
+from chipgym.leaderboards.site.about import about_page
+from chipgym.leaderboards.site.best import best_page
+from chipgym.leaderboards.site.boards import family_page, index_page, suite_page
 from chipgym.leaderboards.site.html import slug
-from chipgym.leaderboards.site.submissions import (
-    Download,
-    about_page,
-    best_page,
-    submission_page,
-    submission_path,
-)
+from chipgym.leaderboards.site.rankings import board_path, families_of, task_path
+from chipgym.leaderboards.site.submissions import Download, submission_page, submission_path
+from chipgym.leaderboards.site.tasks import task_page
 from chipgym.simulators.core.errors import FileFormatError
-from chipgym.simulators.core.files import write_json, write_text
+from chipgym.simulators.core.files import write_json
 
 __all__ = ["build_site"]
 
@@ -76,31 +69,66 @@ def build_site(entries: Sequence[Entry], out: str | Path) -> Path:
 
 
 def _write(entries: Sequence[Entry], root: Path) -> None:
-    suites = rank(entries)
+    suites = by_suite(entries)
+    boards = {name: boards_of(group) for name, group in suites.items()}
     best = best_known(entries)
-    ranking = {name: [entry.document() for entry in group] for name, group in suites.items()}
-    write_json(root / MARKER, {"suites": ranking})
+    write_json(root / MARKER, {"suites": {n: _document(suites[n], boards[n]) for n in suites}})
     write_json(root / "best_known.json", [solution.document() for solution in best])
     shutil.copytree(ASSETS, root / "assets")
     for entry in entries:
-        downloads = list(_copied(entry, root))
-        write_text(root / submission_path(entry.folder), submission_page(entry, downloads))
-    for name, group in suites.items():
-        write_text(root / board_path(name), board_page(name, group))
-        for label in dict.fromkeys(t.label for e in group for t in e.verification.tasks):
-            own = [s for s in best if _is_of(s, group, label)]
-            write_text(root / task_path(name, label), task_page(name, label, group, own))
-    write_text(root / "best-known.html", best_page(best, _solutions(entries, best, root)))
-    write_text(root / "about.html", about_page())
-    write_text(root / "index.html", index_page(suites, best))
+        content = submission_page(entry, boards[entry.submission.suite], list(_copied(entry, root)))
+        _page(root / submission_path(entry.folder), content)
+    solutions = _solutions(entries, best, root)
+    for name in suites:
+        _suite(name, boards[name], suites[name], best, solutions, root)
+    _page(root / "best-known.html", best_page(best, solutions))
+    _page(root / "about.html", about_page())
+    _page(root / "index.html", index_page(boards, best))
 
 
-def _is_of(solution: BestKnown, group: Sequence[Entry], label: str) -> bool:
-    """Whether a solution, of whichever suite, is of an instance of a suite's task."""
-    task = next(t for e in group for t in e.verification.tasks if t.label == label)
+def _page(path: Path, content: str) -> None:
+    """Write a page; the folder as a whole is put in place at the end."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content, encoding="utf-8")
+
+
+def _document(group: Sequence[Entry], boards: Sequence[Board]) -> dict[str, object]:
+    order = sorted(group, key=lambda entry: entry.folder)
+    return {
+        "submissions": [entry.document() for entry in order],
+        "boards": [board.document() for board in boards],
+    }
+
+
+def _suite(
+    name: str,
+    boards: Sequence[Board],
+    group: Sequence[Entry],
+    best: Sequence[BestKnown],
+    solutions: Mapping[BestKnown, str],
+    root: Path,
+) -> None:
+    """Write the pages of a suite, of its families and of its tasks."""
+    families = families_of(group[0].verification.suite_tasks)
+    _page(root / board_path(name), suite_page(name, boards))
+    if len(families) > 1:
+        for family in families:
+            _page(root / board_path(name, family), family_page(name, family, boards))
+    for board in boards:
+        if board.level == "task" and board.rows:
+            own = [solution for solution in best if _is_of(solution, board)]
+            content = task_page(name, board, len(families), own, solutions)
+            _page(root / task_path(name, board.name), content)
+
+
+def _is_of(solution: BestKnown, board: Board) -> bool:
+    """Whether a solution, of whichever suite, is of an instance of a board's task."""
+    task = task_result(board.rows[0].entry, board.name)
     same = ("env", "scenario", "objective", "metric")
-    return all(getattr(task, name) == getattr(solution, name) for name in same) and any(
-        result.instance_id == solution.instance_id for result in task.results
+    return (
+        task is not None
+        and all(getattr(task, name) == getattr(solution, name) for name in same)
+        and any(result.instance_id == solution.instance_id for result in task.results)
     )
 
 
@@ -126,26 +154,22 @@ def _copied(entry: Entry, root: Path) -> Iterator[Download]:
 
 def _solutions(
     entries: Sequence[Entry], best: Sequence[BestKnown], root: Path
-) -> dict[tuple[str, str], str]:
-    """Write the records of the best-known solutions, one file a task; returns their paths."""
-    wanted: dict[tuple[str, str], dict[tuple[str, int, int], BestKnown]] = {}
-    for solution in best:
-        of_task = wanted.setdefault((solution.suite, solution.task), {})
-        of_task[solution.folder, solution.seed, solution.instance] = solution
-    lines: dict[tuple[str, str], list[bytes]] = {key: [] for key in wanted}
+) -> dict[BestKnown, str]:
+    """Write the record of each best-known solution, a file each; returns their paths."""
+    wanted = {(b.folder, b.task, b.seed, b.instance): b for b in best}
+    holders = {solution.folder for solution in best}
+    paths: dict[BestKnown, str] = {}
     for entry in entries:
-        if not any(entry.folder == solution.folder for solution in best):
+        if entry.folder not in holders:
             continue
         for line in read_lines(records_path(entry.path)):
             record = json.loads(line)
-            key = (entry.submission.suite, record["task"])
-            place = (entry.folder, record["seed"], record["instance"])
-            if place in wanted.get(key, ()):
-                lines[key].append(line)
-    paths = {}
-    for (suite, task), found in lines.items():
-        path = f"downloads/best-known/{slug(suite)}--{slug(task)}.jsonl"
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_bytes(b"".join(found))
-        paths[suite, task] = path
+            key = (entry.folder, record["task"], record["seed"], record["instance"])
+            solution = wanted.get(key)
+            if solution is not None:
+                name = f"{slug(solution.suite)}--{slug(solution.task)}"
+                path = f"downloads/best-known/{name}/{solution.instance}.json"
+                (root / path).parent.mkdir(parents=True, exist_ok=True)
+                (root / path).write_bytes(line)
+                paths[solution] = path
     return paths

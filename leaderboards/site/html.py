@@ -13,11 +13,13 @@ __all__ = [
     "Column",
     "badge",
     "escape",
+    "framed",
     "link",
     "number",
     "page",
     "plural",
     "readable",
+    "row_tag",
     "score_text",
     "slug",
     "table",
@@ -87,9 +89,12 @@ def number(value: float | None) -> str:
     return f"{value:,.{digits}f}" if digits <= 6 else f"{value:.3g}"
 
 
-def score_text(value: float | None) -> str:
-    """A score with three decimals."""
-    return "–" if value is None else f"{value:.3f}".replace("-", "−")
+def score_text(value: float | None, decimals: int = 3) -> str:
+    """A score with its decimals."""
+    if value is None:
+        return "–"
+    # Adding zero makes a rounded −0 a plain 0.
+    return f"{round(value, decimals) + 0.0:.{decimals}f}".replace("-", "−")
 
 
 def plural(count: int, noun: str) -> str:
@@ -119,12 +124,21 @@ class Column:
         Whether it is set to the right and sorted by number.
     wide : bool
         Whether it is left out on narrow screens.
+    best_first : bool
+        Whether the first click sorts downwards.
+    heads : bool
+        Whether its cells are the headings of their rows.
+    wraps : bool
+        Whether its text may take several lines.
     """
 
     key: str
     title: str
     numeric: bool = False
     wide: bool = False
+    best_first: bool = False
+    heads: bool = False
+    wraps: bool = False
 
 
 @dataclass(frozen=True)
@@ -142,44 +156,70 @@ def table(
     rows: Sequence[Sequence[Cell]],
     *,
     tags: Sequence[str] = (),
-    sortable: bool = True,
 ) -> str:
-    """A table in a frame that scrolls where it is too wide.
+    """A sortable table in a frame that scrolls where it is too wide.
 
-    `tags` is what each row is filtered by.
+    `tags` holds attributes of each row (see `row_tag`), by which the script filters.
     """
-    heads = "".join(_head(column, sortable) for column in columns)
+    heads = "".join(map(_head, columns))
     body = []
     for index, row in enumerate(rows):
-        tag = f' data-tag="{escape(tags[index])}"' if tags else ""
-        cells = "".join(map(_cell, columns, row))
-        body.append(f"<tr{tag}>{cells}</tr>")
-    kind = ' data-sortable=""' if sortable else ""
+        tag = f" {tags[index]}" if tags else ""
+        body.append(f"<tr{tag}>{''.join(map(_cell, columns, row))}</tr>")
+    return framed(name, caption, f"<thead><tr>{heads}</tr></thead><tbody>{''.join(body)}</tbody>")
+
+
+def framed(name: str, caption: str, content: str, kind: str = "") -> str:
+    """A table around its `thead` and `tbody`; the frame can be focused, so that keys scroll it."""
+    classes = f' class="{kind}"' if kind else ""
     return (
         f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(caption)}">'
-        f'<table id="{escape(name)}"{kind}><caption>{escape(caption)}</caption>'
-        f"<thead><tr>{heads}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
+        f'<table id="{escape(name)}"{classes} data-sortable=""><caption>{escape(caption)}'
+        f"</caption>{content}</table></div>"
     )
+
+
+def row_tag(
+    *, kind: str = "", text: str = "", method: str = "", families: Sequence[int] = ()
+) -> str:
+    """Attributes by which a row is filtered: kind and words of a method, numbers of families."""
+    parts = []
+    if text:
+        parts.append(f'data-tag="{escape(f"{kind}|{text}".lower())}"')
+    if method:
+        parts.append(f'data-method="{escape(method)}"')
+    if families:
+        parts.append(f'data-fs="{" ".join(map(str, families))}"')
+    return " ".join(parts)
 
 
 def _classes(column: Column) -> str:
     names = [
         *(["n"] if column.numeric else []),
         *(["wide"] if column.wide else []),
+        *(["wrap"] if column.wraps else []),
     ]
     return f' class="{" ".join(names)}"' if names else ""
 
 
-def _head(column: Column, sortable: bool) -> str:
+def _head(column: Column) -> str:
     title = escape(column.title)
-    key = escape(column.key)
-    inner = f'<button type="button">{title}</button>' if sortable else title
-    return f'<th scope="col" data-key="{key}"{_classes(column)}>{inner}</th>'
+    first = ' data-first="desc"' if column.best_first else ""
+    return (
+        f'<th scope="col" data-key="{escape(column.key)}"{first}{_classes(column)}>'
+        f'<button type="button">{title}</button></th>'
+    )
 
 
 def _cell(column: Column, cell: Cell) -> str:
-    value = "" if cell.value is None else f' data-v="{escape(cell.value)}"'
+    value = "" if cell.value is None else f' data-v="{escape(_sorted_by(cell.value))}"'
+    if column.heads:
+        return f'<th scope="row"{_classes(column)}{value}>{cell.content}</th>'
     return f"<td{_classes(column)}{value}>{cell.content}</td>"
+
+
+def _sorted_by(value: str | float) -> str:
+    return f"{value:.9g}" if isinstance(value, float) else str(value)
 
 
 def page(title: str, content: str, *, root: str = "", current: str = "") -> str:
@@ -210,12 +250,12 @@ def page(title: str, content: str, *, root: str = "", current: str = "") -> str:
         '<meta name="color-scheme" content="light dark">'
         f"<title>{escape(title)} · ChipGym leaderboards</title>"
         f'<link rel="icon" href="{ICON}"><link rel="stylesheet" href="{root}assets/site.css">'
-        f'<script src="{root}assets/site.js"></script></head><body>'
+        f'<script src="{root}assets/site.js"></script></head><body>\n'
         '<a class="skip" href="#main">To the content</a>'
         f'<header><div class="bar"><a class="brand" href="{root}index.html">ChipGym '
         f'<b>leaderboards</b></a><nav aria-label="Pages">{menu}</nav>'
         '<button type="button" id="theme" hidden>Theme</button></div></header>'
-        f'<main id="main">{content}</main>'
+        f'<main id="main" tabindex="-1">{content}</main>'
         "<footer><p>Every number on these pages was recomputed from the submitted actions by "
         "<code>chipgym leaderboard verify</code>. Budgets and learning curves are attested by the "
         "submitters.</p></footer></body></html>\n"

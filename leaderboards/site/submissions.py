@@ -1,13 +1,12 @@
-"""Pages of single submissions, of best-known solutions, and of how it all works."""
+"""The page of a submission: what it is, its verification record, results and downloads."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chipgym.leaderboards.ranking import BestKnown, Entry
-from chipgym.leaderboards.schema import TaskResult
-from chipgym.leaderboards.site.boards import board_path, task_path
+from chipgym.leaderboards.ranking import Board, Entry, Ranked
+from chipgym.leaderboards.schema import InstanceResult, TaskResult, family_of
 from chipgym.leaderboards.site.html import (
     Cell,
     Column,
@@ -22,10 +21,11 @@ from chipgym.leaderboards.site.html import (
     slug,
     table,
 )
+from chipgym.leaderboards.site.rankings import board_path, short_env, task_path
 
-__all__ = ["Download", "about_page", "best_page", "submission_page", "submission_path"]
+__all__ = ["Download", "submission_page", "submission_path"]
 
-SHOWN_RESULTS = 400
+SHOWN_INSTANCES = 400
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,11 @@ def submission_path(folder: str) -> str:
     return f"submissions/{slug(folder)}.html"
 
 
-def submission_page(entry: Entry, downloads: Sequence[Download]) -> str:
-    """A submission: who and what, its verification record, results, and downloads."""
+def submission_page(entry: Entry, boards: Sequence[Board], downloads: Sequence[Download]) -> str:
+    """A submission: who and what, its places, results, verification record, and downloads.
+
+    `boards` are those of its suite.
+    """
     head, found = entry.submission, entry.verification
     badges = [badge("verified", "ok"), badge(head.kind, head.kind)]
     if head.multi_agent:
@@ -55,8 +58,8 @@ def submission_page(entry: Entry, downloads: Sequence[Download]) -> str:
         ("Board", link(f"../{board_path(head.suite)}", head.suite)),
         ("Authors", escape(", ".join(head.authors) or "–")),
         ("Date", f"<time>{head.date}</time>"),
-        ("Seeds", escape(", ".join(map(str, head.seeds)))),
-        ("Score", f"{_interval(found.iqm, found.iqm_low, found.iqm_high)}"),
+        ("Seeds", escape(_ranges(head.seeds))),
+        ("Tasks", f"{len(found.tasks)} of {len(found.suite_tasks)}"),
         ("Training steps (attested)", f"{head.training_steps:,}"),
         ("Evaluations (attested)", f"{head.training_evaluations:,}"),
     ]
@@ -65,7 +68,8 @@ def submission_page(entry: Entry, downloads: Sequence[Download]) -> str:
         f'<p class="crumbs">{link("../index.html", "Boards")} / '
         f"{link(f'../{board_path(head.suite)}', head.suite)}</p><h1>{escape(head.name)}</h1>"
         f"<p>{''.join(badges)}</p>{about}{_facts(facts)}"
-        f"<h2>Results</h2>{_tasks(entry)}"
+        f"<h2>Places</h2>{_places(entry, boards)}"
+        f"<h2>Results by task</h2>{_tasks(entry, boards)}"
         f"<h2>Verification record</h2>{_record(entry)}"
         f"<h2>Downloads</h2>{_downloads(downloads)}"
         f"<h2>Instances</h2>{''.join(_instances(task) for task in found.tasks)}",
@@ -73,8 +77,62 @@ def submission_page(entry: Entry, downloads: Sequence[Download]) -> str:
     )
 
 
-def _interval(value: float | None, low: float | None, high: float | None) -> str:
-    return f"<b>{score_text(value)}</b> [{score_text(low)}, {score_text(high)}]"
+def _ranges(seeds: Sequence[int]) -> str:
+    """Numbers with runs joined: ``0 to 9, 42``."""
+    runs: list[list[int]] = []
+    for seed in sorted(seeds):
+        if runs and seed == runs[-1][-1] + 1:
+            runs[-1].append(seed)
+        else:
+            runs.append([seed])
+    return ", ".join(f"{r[0]} to {r[-1]}" if len(r) > 2 else ", ".join(map(str, r)) for r in runs)
+
+
+LEVELS = {"suite": "all tasks", "family": "family", "environment": "environment"}
+
+
+def _places(entry: Entry, boards: Sequence[Board]) -> str:
+    """Where it is ranked, on boards of several tasks."""
+    columns = (
+        Column("board", "Board", heads=True),
+        Column("over", "Over", wide=True),
+        Column("place", "Place", numeric=True),
+        Column("score", "Score", numeric=True, best_first=True),
+        Column("interval", "95 % interval", wide=True),
+    )
+    rows = []
+    for board in boards:
+        place, row = _place(board, entry)
+        if board.level == "task" or row is None:
+            continue
+        title = "all tasks" if board.level == "suite" else short_env(board.name)
+        over = f"{LEVELS[board.level]}, {plural(len(board.tasks), 'task')}"
+        interval = f"{score_text(row.iqm_low)} to {score_text(row.iqm_high)}"
+        rows.append(
+            [
+                Cell(link(f"../{_path(board, entry)}", title), title),
+                Cell(escape(over), over),
+                Cell(f"{place} of {len(board.rows)}", place),
+                Cell(f"<b>{score_text(row.iqm)}</b>", row.iqm),
+                Cell(interval, row.iqm_low),
+            ]
+        )
+    if not rows:
+        return '<p class="note">It has single tasks only.</p>'
+    return table("places", "Places on boards", columns, rows)
+
+
+def _place(board: Board, entry: Entry) -> tuple[int, Ranked | None]:
+    found = ((k, row) for k, row in enumerate(board.rows, 1) if row.entry is entry)
+    return next(found, (0, None))
+
+
+def _path(board: Board, entry: Entry) -> str:
+    """Page of a board."""
+    tasks = entry.verification.suite_tasks
+    family = family_of(tasks[board.tasks[0]])
+    alone = board.level == "suite" or len(set(map(family_of, tasks.values()))) == 1
+    return board_path(entry.submission.suite, "" if alone else family)
 
 
 def _facts(facts: Sequence[tuple[str, str]]) -> str:
@@ -82,26 +140,31 @@ def _facts(facts: Sequence[tuple[str, str]]) -> str:
     return f'<dl class="facts">{inner}</dl>'
 
 
-def _tasks(entry: Entry) -> str:
+def _tasks(entry: Entry, boards: Sequence[Board]) -> str:
     columns = (
-        Column("task", "Task"),
-        Column("score", "Score", numeric=True),
+        Column("task", "Task", heads=True),
+        Column("place", "Place", numeric=True),
+        Column("score", "Score", numeric=True, best_first=True),
         Column("interval", "95 % interval", wide=True),
         Column("metric", "Metric", wide=True),
         Column("mean", "Mean", numeric=True),
     )
-    rows = [
-        [
-            Cell(
-                link(f"../{task_path(entry.submission.suite, task.label)}", task.label), task.label
-            ),
-            Cell(f"<b>{score_text(task.iqm)}</b>", task.iqm),
-            Cell(f"{score_text(task.iqm_low)} to {score_text(task.iqm_high)}", task.iqm_low),
-            Cell(escape(readable(task.metric)), task.metric),
-            Cell(number(task.mean_metric), task.mean_metric),
-        ]
-        for task in entry.verification.tasks
-    ]
+    of_task = {board.name: board for board in boards if board.level == "task"}
+    rows = []
+    for task in entry.verification.tasks:
+        board = of_task[task.label]
+        place, _ = _place(board, entry)
+        page_of_task = f"../{task_path(entry.submission.suite, task.label)}"
+        rows.append(
+            [
+                Cell(link(page_of_task, task.label), task.label),
+                Cell(f"{place} of {len(board.rows)}", place),
+                Cell(f"<b>{score_text(task.iqm)}</b>", task.iqm),
+                Cell(f"{score_text(task.iqm_low)} to {score_text(task.iqm_high)}", task.iqm_low),
+                Cell(escape(readable(task.metric)), task.metric),
+                Cell(number(task.mean_metric), task.mean_metric),
+            ]
+        )
     return table("results", "Results by task", columns, rows)
 
 
@@ -153,117 +216,41 @@ def _downloads(downloads: Sequence[Download]) -> str:
 
 
 def _instances(task: TaskResult) -> str:
-    columns = (
-        Column("instance", "Instance"),
-        Column("seed", "Seed", numeric=True),
-        Column("value", readable(task.metric), numeric=True),
-        Column("score", "Score", numeric=True),
-    )
-    rows = [
-        [
-            Cell(f"<code>{escape(result.instance_id)}</code>", result.instance),
-            Cell(str(result.seed), result.seed),
-            Cell(number(result.metric), result.metric),
-            Cell(score_text(result.score), result.score),
-        ]
-        for result in task.results[:SHOWN_RESULTS]
+    """Results of each instance, over the seeds; all single ones are in the verification record."""
+    by_instance: dict[int, list[InstanceResult]] = {}
+    for result in task.results:
+        by_instance.setdefault(result.instance, []).append(result)
+    shown = [by_instance[instance] for instance in sorted(by_instance)[:SHOWN_INSTANCES]]
+    several = any(len(results) > 1 for results in shown)
+    columns = [
+        Column("instance", "Instance", heads=True),
+        Column("mean", readable(task.metric), numeric=True),
+        *([Column("best", "Best seed", numeric=True, wide=True)] if several else []),
+        *([Column("worst", "Worst seed", numeric=True, wide=True)] if several else []),
+        Column("score", "Score", numeric=True, best_first=True),
     ]
-    more = len(task.results) - len(rows)
+    rows = [_instance_row(results, task.lower_is_better, several) for results in shown]
+    more = len(by_instance) - len(rows)
     rest = f'<p class="note">{more:,} more are in the records.</p>' if more else ""
     inner = table(f"instances-{slug(task.label)}", f"Results on {task.label}", columns, rows)
+    count = plural(len(by_instance), "instance")
+    runs = plural(len(task.results), "episode")
     return (
-        f"<details><summary>{escape(task.label)}: {plural(len(task.results), 'episode')}</summary>"
-        f"{inner}{rest}</details>"
+        f"<details><summary>{escape(task.label)}: {count}, {runs}</summary>{inner}{rest}</details>"
     )
 
 
-def best_page(best: Sequence[BestKnown], files: dict[tuple[str, str], str]) -> str:
-    """The best-known solution of every instance; `files` has the solutions, by suite and task."""
-    columns = (
-        Column("env", "Environment", wide=True),
-        Column("task", "Task"),
-        Column("instance", "Instance"),
-        Column("metric", "Metric", wide=True),
-        Column("value", "Best known", numeric=True),
-        Column("score", "Score", numeric=True, wide=True),
-        Column("method", "Method"),
-        Column("solution", "Solution"),
-    )
-    rows = [
-        [
-            Cell(f"<code>{escape(e.env)}</code>", e.env),
-            Cell(link(task_path(e.suite, e.task), e.task), e.task),
-            Cell(f"<code>{escape(e.instance_id)}</code>", e.instance),
-            Cell(escape(readable(e.metric)), e.metric),
-            Cell(f"<b>{number(e.value)}</b>", e.value),
-            Cell(score_text(e.score), e.score),
-            Cell(link(submission_path(e.folder), e.name), e.name),
-            Cell(link(files[e.suite, e.task], "records"), e.seed),
-        ]
-        for e in best
+def _instance_row(
+    results: Sequence[InstanceResult], lower_is_better: bool, several: bool
+) -> list[Cell]:
+    values = sorted((result.metric for result in results), reverse=not lower_is_better)
+    scores = [result.score for result in results if result.score is not None]
+    mean = sum(values) / len(values)
+    score = sum(scores) / len(scores) if scores else None
+    ends = [Cell(number(values[0]), values[0]), Cell(number(values[-1]), values[-1])]
+    return [
+        Cell(f"<code>{escape(results[0].instance_id)}</code>", results[0].instance),
+        Cell(number(mean), mean),
+        *(ends if several else []),
+        Cell(score_text(score), score),
     ]
-    tags = [f"|{e.env} {e.task} {e.instance_id} {e.name}".lower() for e in best]
-    tools = (
-        '<form class="tools" role="search" hidden><label class="find">Find <input type="search" '
-        'name="q" placeholder="environment, task, instance or method" autocomplete="off"></label>'
-        '<output aria-live="polite"></output></form>'
-    )
-    content = table("best", "Best-known solution of each instance", columns, rows, tags=tags)
-    if not rows:
-        content = '<p class="note">No verified submission yet.</p>'
-    return page(
-        "Best known",
-        "<h1>Best-known solutions</h1>"
-        '<p class="lead">The best verified result of each test instance, over all submissions of '
-        "all boards, with the actions that lead to it.</p>"
-        f"{tools}{content}",
-        current="Best known",
-    )
-
-
-def about_page() -> str:
-    """How submissions are verified and ranked, and how to make one."""
-    checks = (
-        (
-            "SoC scheduling",
-            "every task once, on a unit that supports it, after its data have "
-            "arrived, no unit used twice at a time",
-        ),
-        (
-            "DRAM controllers",
-            "every command keeps the JEDEC timing rules, each request is served, "
-            "no bank is owed more refreshes than the standard lets one postpone",
-        ),
-        (
-            "Logic synthesis",
-            "the circuit computes what its source computes, and has as many nodes "
-            "and levels as stated",
-        ),
-        (
-            "Co-design",
-            "budgets of PEs and bandwidth kept, layers in order and one at a time on a "
-            "sub-accelerator, latency, energy, area and penalties summed up anew",
-        ),
-    )
-    items = "".join(f"<li><b>{name}</b>: {rule}.</li>" for name, rule in checks)
-    return page(
-        "How it works",
-        "<h1>How it works</h1><h2>Score</h2><p>On each test instance, score = (random − x) / "
-        "(random − reference): 0 is the random policy, 1 is the reference method, above 1 is "
-        "better. The ranking is by the interquartile mean over seeds and instances; intervals are "
-        "95 % stratified bootstrap intervals. Rankings over all tasks, or over a family, hold "
-        "submissions that have all of its tasks.</p>"
-        "<h2>Verified and attested</h2><p>A submission is artefacts: the actions of every episode, "
-        "and the schedules that followed. They are replayed in a fresh process with limited time "
-        "and memory, must come out equal, and pass an independent check. Nothing in a submission "
-        "is executed. What training or search cost cannot be proven from actions: it is the "
-        "submitter's word and marked *.</p>"
-        f"<h2>Independent checks</h2><ul>{items}</ul>"
-        "<h2>Submit</h2><pre><code>chipgym benchmark core-v0 --out runs/mine\n"
-        'chipgym leaderboard submit runs/mine --agent MyAgent --author "You" --out '
-        "submissions/mine\nchipgym leaderboard verify submissions/mine</code></pre>"
-        "<p>The folder that this makes holds <code>submission.json</code> and "
-        "<code>records.jsonl</code>; it may hold a README and the trained policy as ONNX or "
-        "safetensors. Send it as a pull request.</p>",
-        current="How it works",
-    )

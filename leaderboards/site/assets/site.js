@@ -1,5 +1,6 @@
-// Sorting, filtering and the theme. State of the page's first sortable table is kept in the
-// address (#sort=score&dir=desc&q=ppo&kind=learned,search), so a view can be shared.
+// Sorting, filtering and the theme. What is sorted and filtered is kept in the address, so a view
+// can be shared: #sort=score&dir=desc&q=ppo&kind=learned,search&family=co-design. The table that is
+// sorted is the page's first, or is named: #sort=scores:six-app-mid&dir=desc.
 "use strict";
 
 (() => {
@@ -49,6 +50,7 @@
       if (value === null || value === "") state.delete(key);
       else state.set(key, value);
     }
+    for (const [key, value] of [...state]) if (value === "") state.delete(key); // A place's name.
     const text = state.toString();
     history.replaceState(null, "", text ? `#${text}` : location.pathname + location.search);
   }
@@ -64,15 +66,17 @@
     return left.localeCompare(right, "en", { numeric: true });
   }
 
+  // Headings of columns, in order; those that span several columns have no key.
+  const columnHeads = (table) => [...table.querySelectorAll("thead th[data-key]")];
+
   function sortTable(table, key, descending) {
-    const heads = [...table.tHead.rows[0].cells];
+    const heads = columnHeads(table);
     const column = heads.findIndex((head) => head.dataset.key === key);
     if (column < 0) return false;
     const body = table.tBodies[0];
-    const numeric = [...body.rows].every((row) => {
-      const value = row.cells[column].dataset.v;
-      return value === undefined || value === "" || !Number.isNaN(Number(value));
-    });
+    const values = [...body.rows].map((row) => row.cells[column].dataset.v ?? "");
+    const numeric = values.some(Boolean)
+      && values.every((value) => value === "" || !Number.isNaN(Number(value)));
     const missing = (cell) => numeric && Number.isNaN(Number.parseFloat(cell.dataset.v));
     const rows = [...body.rows].sort((a, b) => {
       const [left, right] = [a.cells[column], b.cells[column]];
@@ -86,36 +90,62 @@
     return true;
   }
 
-  function setUpTable(table, main) {
-    for (const button of table.tHead.querySelectorAll("button")) {
-      const head = button.closest("th");
-      button.addEventListener("click", () => {
+  function setUpTable(table, first) {
+    for (const head of columnHeads(table)) {
+      head.querySelector("button").addEventListener("click", () => {
         const now = head.getAttribute("aria-sort");
-        const descending = now ? now === "ascending" : head.dataset.key === "score";
-        sortTable(table, head.dataset.key, descending);
-        if (main) writeState({ sort: head.dataset.key, dir: descending ? "desc" : "asc" });
+        const descending = now ? now === "ascending" : head.dataset.first === "desc";
+        const { key } = head.dataset;
+        sortTable(table, key, descending);
+        writeState({ sort: first ? key : `${table.id}:${key}`, dir: descending ? "desc" : "asc" });
       });
     }
+  }
+
+  function sortFromState(tables) {
+    const state = readState();
+    const [, name, key] = /^(?:([^:]*):)?(.*)$/.exec(state.get("sort") ?? "");
+    const table = name === undefined ? tables[0] : document.getElementById(name);
+    if (key && tables.includes(table)) sortTable(table, key, state.get("dir") === "desc");
+  }
+
+  // What a row must have to be shown. Rows without a kind, words or families are not filtered by
+  // them.
+  function rowFits(row, { words, kinds, family }) {
+    const { tag, fs } = row.dataset;
+    if (family !== "" && fs !== undefined && !fs.split(" ").includes(family)) return false;
+    if (tag === undefined) return true;
+    const [kind, text] = tag.split(/\|(.*)/s);
+    return words.every((word) => text.includes(word)) && (kind === "" || kinds.includes(kind));
   }
 
   function setUpFilter(form) {
     const boxes = [...form.querySelectorAll('input[name="kind"]')];
     const search = form.elements.namedItem("q");
+    const family = form.elements.namedItem("family");
     const output = form.querySelector("output");
 
+    function count() {
+      const rows = [...document.querySelectorAll("tr[data-tag]")];
+      const names = (some) => new Set(some.map((row) => row.dataset.method ?? row)).size;
+      const [shown, all] = [names(rows.filter((row) => !row.hidden)), names(rows)];
+      output.textContent = shown === all ? `${all} shown` : `${shown} of ${all} shown`;
+    }
+
     function apply() {
-      const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
-      const kinds = boxes.filter((box) => box.checked).map((box) => box.value);
-      let shown = 0;
-      let all = 0;
-      for (const row of document.querySelectorAll("tr[data-tag]")) {
-        const [kind, text] = row.dataset.tag.split(/\|(.*)/s);
-        const fits = words.every((word) => text.includes(word));
-        row.hidden = !(fits && (boxes.length === 0 || kinds.includes(kind)));
-        all += 1;
-        shown += row.hidden ? 0 : 1;
+      const chosen = family?.selectedOptions[0]?.dataset.f ?? "";
+      const wanted = {
+        words: search.value.toLowerCase().split(/\s+/).filter(Boolean),
+        kinds: boxes.filter((box) => box.checked).map((box) => box.value),
+        family: chosen,
+      };
+      for (const row of document.querySelectorAll("tr[data-tag], tr[data-fs]")) {
+        row.hidden = !rowFits(row, wanted);
       }
-      output.textContent = shown === all ? `${all} rows` : `${shown} of ${all} rows`;
+      for (const cell of document.querySelectorAll("[data-f]:not(option)")) {
+        cell.hidden = chosen !== "" && cell.dataset.f !== chosen;
+      }
+      count();
     }
 
     function fromState() {
@@ -123,6 +153,10 @@
       search.value = state.get("q") ?? "";
       const kinds = state.get("kind")?.split(",");
       for (const box of boxes) box.checked = kinds === undefined || kinds.includes(box.value);
+      if (family) {
+        family.value = state.get("family") ?? "";
+        if (family.selectedIndex < 0) family.value = "";
+      }
       apply();
     }
 
@@ -130,7 +164,7 @@
     form.addEventListener("input", () => {
       const chosen = boxes.filter((box) => box.checked).map((box) => box.value);
       const kind = chosen.length === boxes.length ? null : chosen.join(",") || "none";
-      writeState({ q: search.value.trim(), kind });
+      writeState({ q: search.value.trim(), kind, family: family?.value ?? null });
       apply();
     });
     form.hidden = false;
@@ -144,16 +178,10 @@
     tables.forEach((table, index) => setUpTable(table, index === 0));
     const form = document.querySelector("form.tools");
     const filterFromState = form ? setUpFilter(form) : () => {};
-    const sortFromState = () => {
-      const state = readState();
-      if (tables[0] && state.get("sort")) {
-        sortTable(tables[0], state.get("sort"), state.get("dir") === "desc");
-      }
-    };
-    sortFromState();
+    sortFromState(tables);
     window.addEventListener("hashchange", () => {
       filterFromState();
-      sortFromState();
+      sortFromState(tables);
     });
   });
 })();

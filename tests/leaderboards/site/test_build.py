@@ -13,8 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from made_up import make_mixed, make_submission
 
-from chipgym.leaderboards.ranking import best_known, load_entries, rank
+from chipgym.experiments import optima
+from chipgym.leaderboards.best_known import best_known
+from chipgym.leaderboards.ranking import boards_of, by_suite, load_entries
 from chipgym.leaderboards.schema import Verification, file_hash
 from chipgym.leaderboards.site import build_site, make_server
 from chipgym.simulators.core.errors import FileFormatError
@@ -39,13 +42,24 @@ def edit_head(folder: Path, **changes: Any) -> None:
     edit_verified(folder)
 
 
+EXPECTED_PAGES = sum(
+    (
+        3,  # boards, best-known solutions, how it works
+        2 + 2,  # a page a suite, and a page a family of the suite that has two
+        2 + 4,  # tasks
+        3 + 4,  # submissions
+    )
+)
+
+
 @pytest.fixture
 def site(submission: Submit, tmp_path: Path) -> Path:
-    """A site of three submissions, one of which says that it learned."""
+    """A site of two suites; one submission says that it learned."""
     folders = {name: submission(name) for name in ("random", "greedy", "biased")}
     point = {"steps": 10, "evaluations": 10, "score": 0.2, "low": 0.1, "high": 0.3}
     curve = [point, {**point, "evaluations": 20, "score": 0.6, "low": 0.4, "high": 0.7}]
     edit_head(folders["biased"], kind="learned", curves={"heavy": curve}, authors=["B. Builder"])
+    make_mixed(folders["greedy"].parent)
     return build_site(load_entries(folders["greedy"].parent), tmp_path / "site").parent
 
 
@@ -83,7 +97,7 @@ class Page(HTMLParser):
 
 def test_pages_are_whole_and_lead_only_to_one_another(site: Path) -> None:
     pages = sorted(site.rglob("*.html"))
-    assert len(pages) == 3 + 1 + 2 + 3
+    assert len(pages) == EXPECTED_PAGES
     for path in pages:
         page = Page(path)
         assert page.inline == []
@@ -101,7 +115,8 @@ def test_ranking_and_best_known_are_what_was_verified(submission: Submit, tmp_pa
     edit_head(folders["random"], claims={"iqm": 99.0, "mean_metric": {}})
     edit_verified(folders["biased"], passed=False)
     entries = load_entries(folders["greedy"].parent)
-    assert [entry.submission.name for entry in rank(entries)["fakes"]] == ["greedy", "random"]
+    board = boards_of(by_suite(entries)["fakes"])[0]
+    assert [row.entry.submission.name for row in board.rows] == ["greedy", "random"]
     best = best_known(entries)
     assert len(best) == 7
     for solution in best:
@@ -120,7 +135,9 @@ def test_ranking_and_best_known_are_what_was_verified(submission: Submit, tmp_pa
     assert "biased" not in page
     assert page.index(">greedy<") < page.index(">random<")
     ranking = json.loads((root / "leaderboard.json").read_text())
-    assert [row["name"] for row in ranking["suites"]["fakes"]] == ["greedy", "random"]
+    boards = ranking["suites"]["fakes"]["boards"]
+    assert [row["name"] for row in boards[0]["ranking"]] == ["greedy", "random"]
+    assert [row["rank"] for row in boards[0]["ranking"]] == [1, 2]
     assert len(json.loads((root / "best_known.json").read_text())) == 7
 
 
@@ -133,15 +150,25 @@ def test_downloads_are_the_submission_and_the_best_solutions(site: Path) -> None
     ]
     records = gzip.decompress((folder / "records.jsonl.gz").read_bytes()).splitlines()
     assert len(records) == 7
-    solutions = (site / "downloads/best-known/fakes--heavy.jsonl").read_text().splitlines()
-    assert sorted(json.loads(line)["instance"] for line in solutions) == [0, 1, 2, 3]
+    folder = site / "downloads" / "best-known" / "fakes--heavy"
+    solutions = [json.loads((folder / f"{k}.json").read_text()) for k in range(4)]
+    assert [solution["instance"] for solution in solutions] == [0, 1, 2, 3]
+    known = {
+        b["instance"]: b
+        for b in json.loads((site / "best_known.json").read_text())
+        if b["task"] == "heavy"
+    }
+    for solution in solutions:
+        value = solution["metrics"]["mean_latency_us"]
+        assert value == pytest.approx(known[solution["instance"]]["value"])
+        assert solution["actions"]
 
 
 def test_pages_show_curves_intervals_and_the_verification(site: Path) -> None:
     task = (site / "tasks" / "fakes--heavy.html").read_text()
     assert "Performance profile" in task
     assert "Learning curves" in task
-    assert 'class="band s0"' in task
+    assert re.search(r'class="band s[0-7]"', task)
     assert "mean latency (µs)" in task
     submitted = (site / "submissions" / "biased.html").read_text()
     assert "replayed in a fresh process" in submitted
@@ -160,14 +187,37 @@ def test_text_of_strangers_stays_text(submission: Submit, tmp_path: Path) -> Non
         Page(path)
 
 
-def test_methods_without_all_tasks_are_ranked_apart(submission: Submit) -> None:
-    part = submission("greedy")
-    verification = Verification.load(part / "verified.json")
-    edit_verified(part, tasks=verification.tasks[:1], families={}, iqm=9.0)
-    whole = submission("random")
-    entries = load_entries(whole.parent)
-    assert [entry.submission.name for entry in rank(entries)["fakes"]] == ["random", "greedy"]
-    assert [entry.verification.complete for entry in rank(entries)["fakes"]] == [True, False]
+def test_methods_without_all_tasks_are_shown_apart(site: Path) -> None:
+    page = (site / "boards" / "mixed.html").read_text()
+    ranking = re.search(r'<table id="ranking".*?</table>', page, re.DOTALL)
+    assert ranking
+    assert "generalist" in ranking[0]
+    assert "tuner" not in ranking[0]
+    apart = re.search(r"<details>.*?</details>", page, re.DOTALL)
+    assert apart
+    assert "3 submissions that have only some of these tasks" in apart[0]
+    assert "2 of 4" in apart[0]
+    assert "calm, bursty" in apart[0]
+    family = (site / "boards" / "mixed--soc-scheduling.html").read_text()
+    assert family.index("ranking-chipgym-socscheduling-v0") < family.index("The whole family")
+    assert "tuner" not in family
+    submitted = (site / "submissions" / "list-scheduler.html").read_text()
+    assert "1 of 2" in submitted  # its place on the environment's board
+    assert "2 of 4" in submitted  # tasks
+
+
+def test_gaps_to_optima_are_shown_where_they_are_known(
+    tmp_path: Path, site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "Gap to optimum" not in (site / "best-known.html").read_text()
+    make_submission(tmp_path / "solved", "one", {"calm": 1.0})
+    monkeypatch.setattr(optima, "known_optima", lambda task: {0: 40.0})
+    build_site(load_entries(tmp_path / "solved"), site)
+    for page in ("best-known.html", "tasks/mixed--calm.html"):
+        text = (site / page).read_text()
+        assert "Gap to optimum" in text
+        assert re.search(r"\d+\.\d\d %", text)
+        assert "unknown" in text
 
 
 def test_a_site_replaces_a_site_and_nothing_else(site: Path, tmp_path: Path) -> None:
@@ -183,10 +233,14 @@ def test_a_site_replaces_a_site_and_nothing_else(site: Path, tmp_path: Path) -> 
 
 
 def test_equal_submissions_give_equal_sites(submission: Submit, tmp_path: Path) -> None:
-    entries = load_entries(submission("greedy").parent)
-    roots = [build_site(entries, tmp_path / name).parent for name in ("one", "two")]
-    files = [path.relative_to(roots[0]) for path in roots[0].rglob("*") if path.is_file()]
-    for name in files:
+    folder = make_mixed(submission("greedy").parent)
+    roots = [build_site(load_entries(folder), tmp_path / name).parent for name in ("one", "two")]
+    found = [
+        sorted(path.relative_to(root) for path in root.rglob("*") if path.is_file())
+        for root in roots
+    ]
+    assert found[0] == found[1]
+    for name in found[0]:
         assert (roots[0] / name).read_bytes() == (roots[1] / name).read_bytes()
 
 
