@@ -84,6 +84,24 @@ def test_commands_in_the_text_exist(line: str) -> None:
     assert [word for word in words if word.startswith("-") and word not in options] == []
 
 
+def test_suites_in_the_text_are_valid(tmp_path: Path) -> None:
+    from chipgym.experiments.suite import load_suite
+
+    found = [
+        block.code
+        for page in PAGES
+        for block in blocks(page)
+        if block.language == "yaml" and "\nagents:" in block.code
+    ]
+    assert found
+    for number, code in enumerate(found):
+        path = tmp_path / f"{number}.yaml"
+        path.write_text(code, encoding="utf-8")
+        suite = load_suite(str(path))
+        assert suite.tasks
+        assert suite.agents
+
+
 def extras(line: str) -> set[str]:
     """Extras of ChipGym that a command installs."""
     found = re.findall(r"(?:\.|chipgym)\[([\w,]+)\]", line)
