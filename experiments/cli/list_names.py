@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any
 
 import typer
@@ -37,7 +37,7 @@ def _sections(names: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     from chipgym.envs.registration import ENVIRONMENTS, added_environments
 
     summaries = {entry.id: entry.summary for entry in (*ENVIRONMENTS, *added_environments())}
-    said = {
+    said: dict[str, Callable[[str], str]] = {
         "environments": lambda name: summaries.get(name, ""),
         "policies": policy_summary,
         "searchers": searcher_summary,
