@@ -110,7 +110,7 @@ ENVIRONMENTS: tuple[EnvironmentEntry, ...] = (
         f"{LOGIC}.env:LogicRecipeEnv",
         f"{LOGIC}.vector_env:LogicRecipeVectorEnv",
         None,
-        "the same, the whole recipe at once (BOiLS form)",
+        "a whole recipe of ABC commands at once (BOiLS form)",
     ),
     EnvironmentEntry(
         "chipgym/CoDesign-v0",
@@ -124,7 +124,7 @@ ENVIRONMENTS: tuple[EnvironmentEntry, ...] = (
         f"{CODESIGN}.env:CoDesignOneShotEnv",
         f"{CODESIGN}.vector_env:CoDesignOneShotVectorEnv",
         None,
-        "the same, the whole design at once",
+        "networks and their chip, the whole design at once",
     ),
     EnvironmentEntry(
         "chipgym/CoDesignRefine-v0",

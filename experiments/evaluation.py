@@ -15,7 +15,7 @@ import gymnasium
 import numpy as np
 
 from chipgym.leaderboards.schema import EpisodeRecord
-from chipgym.simulators.core.errors import SimulationError
+from chipgym.simulators.core.errors import InvalidValueError, SimulationError
 
 __all__ = ["evaluate", "plain", "policy_seed", "run_episode", "start_episode"]
 
@@ -124,7 +124,15 @@ def _decide(policy: Any, base: Any, observation: Any, info: dict[str, Any]) -> A
         if isinstance(observation, dict)
         else np.asarray(observation)[None]
     )
-    action = policy.act(batch, masks, None if problem is None else [problem])[0]
+    try:
+        action = policy.act(batch, masks, None if problem is None else [problem])[0]
+    except AttributeError as error:
+        if problem is None or error.obj is not problem:
+            raise
+        place = "this environment" if base.spec is None else base.spec.id
+        raise InvalidValueError(
+            "policy", policy.name, f"one for {place}, whose decisions have no {error.name!r}"
+        ) from error
     return int(action) if np.ndim(action) == 0 else np.asarray(action)
 
 

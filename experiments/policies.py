@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from chipgym.experiments.random_episodes import random_episodes
-from chipgym.simulators.core.errors import InvalidValueError
+from chipgym.simulators.core.errors import InvalidValueError, UnknownNameError
 
 __all__ = ["build_policy", "import_attribute"]
 
@@ -35,7 +35,7 @@ def build_policy(name: str, kwargs: dict[str, Any] | None = None) -> Any:
     UnknownNameError
         No registered policy has this name.
     InvalidValueError
-        The policy does not take these arguments.
+        The policy does not take these arguments, or the name is that of an algorithm or a searcher.
     """
     from chipgym.agents.core.registry import make_policy
 
@@ -48,6 +48,8 @@ def build_policy(name: str, kwargs: dict[str, Any] | None = None) -> Any:
     )
     try:
         policy = factory(**arguments)
+    except UnknownNameError as error:
+        raise _other_kind(name) or error from error
     except TypeError as error:
         raise InvalidValueError(
             f"kwargs of policy {name!r}", arguments, f"arguments of its constructor ({error})"
@@ -55,3 +57,21 @@ def build_policy(name: str, kwargs: dict[str, Any] | None = None) -> Any:
     if not (callable(getattr(policy, "act", None)) and callable(getattr(policy, "reset", None))):
         raise InvalidValueError("policy", name, "a policy, which has the methods reset and act")
     return policy
+
+
+def _other_kind(name: str) -> InvalidValueError | None:
+    """What to say of a name that is no policy's, but an algorithm's or a searcher's."""
+    from chipgym.agents.search.registry import searcher_names
+    from chipgym.experiments.training import algorithm_names
+
+    if name in algorithm_names():
+        return InvalidValueError(
+            "policy",
+            name,
+            "a policy; this is an algorithm: `chipgym train` makes a folder for `--load`",
+        )
+    if name in searcher_names():
+        return InvalidValueError(
+            "policy", name, "a policy; this is a searcher: suites run it, as `searcher:`"
+        )
+    return None

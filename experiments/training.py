@@ -14,6 +14,7 @@ import gymnasium
 from gymnasium.vector import AutoresetMode
 
 from chipgym.agents.core.hyperparameters import algorithms, load_hyperparameters
+from chipgym.agents.core.registry import policy_names
 from chipgym.agents.multi_agent.arguments import ALGORITHMS as MULTI_AGENT
 from chipgym.agents.offline.names import ALGORITHMS as OFFLINE
 from chipgym.agents.papers.scheduling.names import ALGORITHMS as SCHEDULERS
@@ -85,6 +86,10 @@ def check_algorithm(name: str, hyperparameters: Mapping[str, Any] | None = None)
         if not callable(import_attribute("algorithm", name)):
             raise InvalidValueError("algorithm", name, "module:function")
     elif name not in algorithm_names():
+        if name in policy_names():
+            raise InvalidValueError(
+                "algorithm", name, "an algorithm; this is a policy, which `evaluate` runs untrained"
+            )
         raise UnknownNameError("algorithm", name, algorithm_names())
     elif hyperparameters:
         values = dict(hyperparameters)

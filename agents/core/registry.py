@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -29,12 +30,13 @@ from chipgym.agents.schedulers.rollout_planner import RolloutPlanner
 from chipgym.simulators.core.errors import InvalidValueError, UnknownNameError
 from chipgym.simulators.core.plugins import load_plugin, plugin_names
 
-__all__ = ["make_policy", "policy_names", "register_policy"]
+__all__ = ["make_policy", "policy_names", "policy_summary", "register_policy"]
 
 GROUP = "chipgym.agents"
 
 
 def _learned_scheduler(**kwargs: Any) -> Policy:
+    """Compares what list plans would start now, with the weights that ship."""
     # It brings PyTorch and a kernel; the others do without.
     from chipgym.agents.schedulers.learned import LearnedScheduler
 
@@ -65,6 +67,14 @@ _POLICIES: dict[str, Callable[..., Policy]] = {
 def policy_names() -> list[str]:
     """Return the names that `make_policy` knows: ours in a fixed order, then other packages'."""
     return [*_POLICIES, *(name for name in plugin_names(GROUP) if name not in _POLICIES)]
+
+
+def policy_summary(name: str) -> str:
+    """First line of a policy's docstring; "" for those of other packages, which stay unloaded."""
+    factory = _POLICIES.get(name)
+    if isinstance(factory, partial):
+        return f"ABC's script {name} as a recipe of logic synthesis."
+    return (inspect.getdoc(factory) or "").partition("\n")[0] if factory is not None else ""
 
 
 def make_policy(name: str, **kwargs: Any) -> Policy:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -31,6 +32,7 @@ __all__ = [
     "register_searcher",
     "searcher_hyperparameters",
     "searcher_names",
+    "searcher_summary",
 ]
 
 GROUP = "chipgym.searchers"
@@ -54,6 +56,12 @@ _SEARCHERS: dict[str, Callable[..., Searcher[Any]]] = {
 def searcher_names() -> list[str]:
     """Return the names that `make_searcher` knows: ours in a fixed order, then other packages'."""
     return [*_SEARCHERS, *(name for name in plugin_names(GROUP) if name not in _SEARCHERS)]
+
+
+def searcher_summary(name: str) -> str:
+    """First line of a searcher's docstring; "" for those of other packages, which stay unloaded."""
+    factory = _SEARCHERS.get(name)
+    return (inspect.getdoc(factory) or "").partition("\n")[0] if factory is not None else ""
 
 
 def make_searcher(name: str, space: spaces.Space[Any], seed: int, **kwargs: Any) -> Searcher[Any]:

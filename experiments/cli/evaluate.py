@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from chipgym.experiments.cli.output import output_console, parse_settings, print_json
+from chipgym.experiments.cli.output import output_console, parse_settings, print_json, quantity
 from chipgym.simulators.core.errors import FileFormatError, InvalidValueError
 
 __all__ = ["evaluate"]
@@ -152,12 +152,26 @@ def _show(rows: list[dict[str, Any]], metric: str, agent: str, as_json: bool) ->
 
     table = Table(title=f"{agent}: {metric}", title_justify="left")
     column = _score_column(metric)
-    for name in ("instance", metric, column, "steps"):
+    scores = [row[column] for row in rows if row[column] is not None]
+    shown = ("instance", metric, column, "steps") if scores else ("instance", metric, "steps")
+    for name in shown:
         table.add_column(name, justify="right")
     for row in rows:
-        score = "-" if row[column] is None else f"{row[column]:.3f}"
-        value = "-" if row[metric] is None else f"{row[metric]:,.2f}"
-        table.add_row(row["instance_id"], value, score, f"{row['steps']:,}")
+        table.add_row(
+            *(_cell(name, row[name if name != "instance" else "instance_id"]) for name in shown)
+        )
     table.add_section()
-    table.add_row("mean", "-" if mean is None else f"{mean:,.2f}", "", "")
+    means = {"instance": "mean", metric: mean, "steps": ""}
+    if scores:
+        means[column] = sum(scores) / len(scores)
+    table.add_row(*(_cell(name, means[name]) for name in shown))
     output_console().print(table)
+    if scores:
+        typer.echo("score: 0 is the random policy, 1 the reference method", err=True)
+
+
+def _cell(column: str, value: Any) -> str:
+    """A value as text: scores with three digits, metrics with as many as they need."""
+    if isinstance(value, float):
+        return f"{value:.3f}" if column.endswith("score") else quantity(value)
+    return "-" if value is None else f"{value:,}" if isinstance(value, int) else str(value)

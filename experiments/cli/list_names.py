@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any
 
 import typer
@@ -32,13 +32,25 @@ def list_names(
 
 def _sections(names: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     """Yield title and entries of what is printed; environments of equal scenarios share theirs."""
+    from chipgym.agents.core.registry import policy_summary
+    from chipgym.agents.search.registry import searcher_summary
+    from chipgym.envs.registration import ENVIRONMENTS, added_environments
+
+    summaries = {entry.id: entry.summary for entry in (*ENVIRONMENTS, *added_environments())}
+    said: dict[str, Callable[[str], str]] = {
+        "environments": lambda name: summaries.get(name, ""),
+        "policies": policy_summary,
+        "searchers": searcher_summary,
+    }
     for title, entries in names.items():
-        if title != "scenarios":
+        if title in said:
+            yield title, {name: said[title](name) for name in entries}
+        elif title != "scenarios":
             yield title, entries
-            continue
-        for found in {tuple(each.items()): each for each in entries.values()}.values():
-            ids = ", ".join(env_id for env_id, each in entries.items() if each == found)
-            yield f"scenarios of {ids}", found
+        else:
+            for found in {tuple(each.items()): each for each in entries.values()}.values():
+                ids = ", ".join(env_id for env_id, each in entries.items() if each == found)
+                yield f"scenarios of {ids}", found
 
 
 def _names() -> dict[str, Any]:

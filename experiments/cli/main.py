@@ -31,7 +31,7 @@ COMMANDS = {
     "reproduce": ("reproduce:reproduce", "Repeat a published experiment."),
     "validate": ("validate:validate", "Compare a simulator with reference results."),
     "throughput": ("throughput:throughput", "Measure simulators, environments and agents."),
-    "data": ("data:app", "Record episodes as datasets; fetch and verify data that do not ship."),
+    "data": ("data:app", "Record episodes; fetch data that do not ship."),
     "leaderboard": ("leaderboard:leaderboard", "Submit, verify and build leaderboards."),
     "doctor": ("doctor:doctor", "Check the installation; --warm-up compiles the kernels."),
 }

@@ -81,13 +81,14 @@ class UnknownNameError(InvalidValueError):
     def __init__(self, field: str, value: object, known: Iterable[str], where: str = "") -> None:
         self.known = sorted(known)
         self.where = where
-        close = difflib.get_close_matches(str(value), self.known, n=1)
-        hint = f"did you mean {close[0]!r}? " if close else ""
+        plain = {name.lower(): name for name in self.known}
+        close = difflib.get_close_matches(str(value).lower(), plain, n=1)
+        hint = f"; did you mean {plain[close[0]]!r}?" if close else "."
         super().__init__(field, value, "one of " + ", ".join(self.known))
         place = f" of {where}" if where else ""
         article = "an" if field[:1].lower() in "aeiou" else "a"
         self.args = (
-            f"{value!r} is not {article} {field}{place}; {hint}"
+            f"{value!r} is not {article} {field}{place}{hint} "
             f"Known: {', '.join(self.known) or 'none'}",
         )
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,17 @@ def test_every_command_has_help(chipgym: Any, command: str) -> None:
         (["info", "chipgym/SocScheduling-v1"], "chipgym/SocScheduling-v1"),
         (["evaluate", "chipgym/SocScheduling-v0"], "exactly one of --agent and --load"),
         (["evaluate", "chipgym/SocScheduling-v0", "--agent", "ETFF"], "did you mean 'ETF'"),
+        (["evaluate", "chipgym/SocScheduling-v0", "--agent", "met"], "did you mean 'MET'"),
+        (["evaluate", "chipgym/SocScheduling-v0", "--agent", "ppo"], "this is an algorithm"),
+        (["evaluate", "chipgym/DramDesign-v0", "--agent", "genetic"], "this is a searcher"),
+        (["train", "chipgym/SocScheduling-v0", "--agent", "ETF"], "this is a policy"),
+        (
+            [
+                *("evaluate", "chipgym/LogicSynthesis-v0", "--scenario", "own-small"),
+                *("--agent", "ETF", "--instances", "1"),
+            ],
+            "one for chipgym/LogicSynthesis-v0",
+        ),
         (
             ["evaluate", "chipgym/SocScheduling-v0", "--agent", "ETF", "-k", "num_jobs"],
             "name=value",
@@ -282,6 +294,23 @@ def test_an_interruption_is_status_130_and_resumes(
     assert "Traceback" not in err
     finished = len(list(run.glob("jobs/*/done.json")))
     assert 0 < finished < 30
+
+
+def test_the_list_says_what_each_name_is(chipgym: Any) -> None:
+    lines = chipgym("list").out.splitlines()
+    for title in ("environments", "policies", "searchers", "suites"):
+        names = takewhile(lambda line: line.startswith("  "), lines[lines.index(title) + 1 :])
+        assert all(len(line.split(maxsplit=1)) == 2 for line in names), title
+
+
+def test_evaluate_explains_scores_where_references_are(chipgym: Any) -> None:
+    scored = ("evaluate", "chipgym/SocScheduling-v0", "--agent", "ETF", "--instances", "1")
+    result = chipgym(*scored, "--scenario", "six-app-mid")
+    assert "score" in result.out
+    assert "1.000" in result.out
+    assert "0 is the random policy" in result.err
+    result = chipgym(*scored, "--scenario", "wifi-tx")
+    assert "score" not in result.out + result.err
 
 
 def test_list_as_json(chipgym: Any) -> None:

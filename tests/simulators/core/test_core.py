@@ -50,7 +50,8 @@ def test_unknown_names_suggest_the_nearest():
         "Known: bursty, six-app-high"
     )
     assert "did you mean" not in str(UnknownNameError("scenario", "zzz", ["bursty"]))
-    assert str(UnknownNameError("agent", "x", [])).startswith("'x' is not an agent; ")
+    assert "did you mean 'ETF'?" in str(UnknownNameError("policy", "etf", ["MET", "ETF"]))
+    assert str(UnknownNameError("agent", "x", [])).startswith("'x' is not an agent. Known: none")
 
 
 @pytest.mark.parametrize(
