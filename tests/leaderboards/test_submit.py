@@ -19,8 +19,9 @@ from chipgym.experiments.policies import build_policy
 from chipgym.experiments.runner import Run, plan_suite, run_suite
 from chipgym.experiments.submission import Packer, State, submit
 from chipgym.experiments.suite import Suite
+from chipgym.leaderboards.best_known import best_known
 from chipgym.leaderboards.fresh_process import in_turn
-from chipgym.leaderboards.ranking import best_known, load_entries
+from chipgym.leaderboards.ranking import load_entries
 from chipgym.leaderboards.records import read_records, write_records
 from chipgym.leaderboards.schema import load_submission, records_path
 from chipgym.leaderboards.site import build_site
