@@ -8,7 +8,7 @@ from html import escape
 
 from chipgym.experiments.fidelity import StoredColumn
 
-WIDTH, ROW, LEFT, RIGHT, TOP, BOTTOM = 760, 34, 14, 30, 8, 34
+WIDTH, ROW, LEFT, RIGHT, TOP, BOTTOM = 460, 34, 8, 22, 4, 24
 LOWEST = 1e-5
 """Smaller errors are drawn at the left edge."""
 

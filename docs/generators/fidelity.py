@@ -22,7 +22,7 @@ def load(family: str) -> FidelityReport:
 def fidelity_section(family: str) -> str:
     """Result of the stored validation: what was compared, file by file, and what is not equal."""
     report = load(family)
-    text = f"{_headline(report)}\n\n{_references(report)}\n\n{_file_table(report)}"
+    text = f"{_headline(report)}\n\n{_references(report)}\n{_file_table(report)}{_notes(report)}"
     plot = deviation_plot(
         [
             (f"{file.file}: {name}", column)
@@ -57,16 +57,26 @@ def _references(report: FidelityReport) -> str:
 def _file_table(report: FidelityReport) -> str:
     rows = [
         [
-            f"`{file.file}`",
-            f"{file.exact_rows:,} / {file.rows:,}",
+            file_name(file),
+            f"{file.exact_rows:,}\u00a0/\u00a0{file.rows:,}",
             f"{file.skipped_rows:,}" if file.skipped_rows else "",
             _largest(file),
-            file.note,
         ]
         for file in report.files
     ]
-    head = ["file", "rows equal", "left out", "largest error", "note"]
-    return table(head, rows, right=[1, 2])
+    return table(["file", "rows equal", "left out", "largest error"], rows, right=[1, 2])
+
+
+def file_name(file: StoredFile) -> str:
+    """Set the name of the file as code, and the part of it that is meant as text."""
+    name, comma, part = file.file.partition(",")
+    return f"`{name}`{comma}{part}"
+
+
+def _notes(report: FidelityReport) -> str:
+    """List what the reports on single files say: what is meant, and what was left out, why."""
+    notes = [f"- {file_name(file)}: {file.note}." for file in report.files if file.note]
+    return "\n" + "\n".join(notes) + "\n" if notes else ""
 
 
 def _largest(file: StoredFile) -> str:
@@ -98,7 +108,7 @@ def is_absolute(column: str) -> bool:
 def _details(report: FidelityReport) -> str:
     """Errors of every column, folded away."""
     rows = [
-        [f"`{file.file}`", f"`{name}`", *_errors(name, column)]
+        [file_name(file), f"`{name}`", *_errors(name, column)]
         for file in report.files
         for name, column in file.columns.items()
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 
 from generators.markdown import table
 
@@ -47,4 +48,7 @@ def scenario_section(env_id: str) -> str:
 
 
 def _cell(value: object) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    """Write a value; ``parametric:num_fft=8,num_viterbi=4`` may be broken."""
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
+    return re.sub(r"(?<=[:,])(?=\S)", "<wbr>", str(value))
