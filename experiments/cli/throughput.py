@@ -107,6 +107,7 @@ def _save(document: dict[str, Any], quick: bool, path: Path) -> None:
         package_version=chipgym.__version__,
         yardstick=document["yardstick_per_cpu_s"],
         rates=rates_of(document["families"]),
+        wall_rates=rates_of(document["families"], "median"),
     )
     save_baseline("quick" if quick else "full", found, path)
 

@@ -92,6 +92,11 @@ def logic_table(document: dict[str, Any]) -> Table:
     summary = document["summary"]
     means = (summary[key] for key in list(columns)[4:])
     table.add_row("mean (cached: median)", "", "", "", *(str(value) for value in means))
+    for env_id, kinds in document["environments"].items():
+        for kind, row in kinds.items():
+            table.add_row(
+                f"{env_id}, {kind.replace('_', ' ')}", "", "", f"{row['step_us'] / 1e3:.3g}"
+            )
     return table
 
 
@@ -108,6 +113,14 @@ def soc_table(document: dict[str, Any]) -> Table:
         if isinstance(rates, dict):
             for choice, rate in rates.items():
                 _add_rate(table, f"{kind}, {choice.replace('_', ' ')}", rate, "decisions/s")
+    for env_id, kinds in document["environments"].items():
+        for kind, rates in kinds.items():
+            _add_rate(
+                table,
+                f"{env_id}, {kind.replace('_', ' ')}",
+                rates["random_valid"],
+                "decisions/s",
+            )
     for streams, rate in document["learned_scheduler"].items():
         _add_rate(table, f"learned-scheduler, {streams.replace('_', ' ')}", rate, "decisions/s")
     training = document["training"]

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from chipgym.experiments.cli.output import output_console, print_json, status_console
 from chipgym.experiments.cli.validate_zigzag import compare
+from chipgym.experiments.fidelity import FidelityReport, differences, fidelity_of
 from chipgym.simulators.core.comparison import FileReport, ValidationReport
 from chipgym.simulators.core.errors import InvalidValueError, UnknownNameError
 
@@ -39,12 +40,15 @@ def validate(
         bool, typer.Option("--quick", help="With --zigzag: a few cases, to see that it works.")
     ] = False,
     output: Annotated[
-        Path | None, typer.Option(help="With --zigzag: write the JSON to this file.")
+        Path | None, typer.Option(help="Write the report as JSON to this file.")
+    ] = None,
+    stored: Annotated[
+        Path | None, typer.Option(help="Fail where the report is not the one in this file.")
     ] = None,
 ) -> None:
     """Compare a simulator with reference results, file by file and column by column.
 
-    The exit status is 1 where a stated tolerance is missed.
+    The exit status is 1 where a stated tolerance is missed, or a stored report is out of date.
     """
     if family not in VALIDATORS:
         raise UnknownNameError("family", family, VALIDATORS)
@@ -63,8 +67,23 @@ def validate(
         print_json(report.document())
     else:
         _print_report(report)
-    if not report.passed:
+    found = fidelity_of(report)
+    if output is not None:
+        found.save(output)
+    current = stored is None or _is_current(stored, found)
+    if not (report.passed and current):
         raise typer.Exit(1)
+
+
+def _is_current(path: Path, found: FidelityReport) -> bool:
+    """Compare with a stored report, and say in what it differs."""
+    changes = differences(FidelityReport.load(path), found)
+    for change in changes:
+        status_console().print(change, highlight=False)
+    if changes:
+        command = f"chipgym validate {found.family} --reference DIR --output {path}"
+        status_console().print(f"{path} is out of date: {command}", highlight=False)
+    return not changes
 
 
 def _print_report(report: ValidationReport) -> None:

@@ -21,6 +21,7 @@ __all__ = ["BASELINE", "Baseline", "compare", "load_baseline", "rates_of", "save
 
 BASELINE = Path(__file__).resolve().parent / "baseline.json"
 Effort = Literal["full", "quick"]
+RateKind = Literal["per_cpu_s", "median"]
 NAMES = ("circuit", "trace", "name", "env", "threads", "workers", "jobs")
 """Fields that tell the rows of a list apart."""
 
@@ -39,6 +40,8 @@ class Baseline(Description):
         Rate of the plain-Python yardstick.
     rates : dict
         Rates by place in the document of `measure_FAMILY`, all per CPU second or per second.
+    wall_rates : dict
+        The same per second of wall time: what a user sees. On several threads it is the larger.
     """
 
     command: str
@@ -46,11 +49,20 @@ class Baseline(Description):
     package_version: str
     yardstick: Annotated[float, Field(gt=0)]
     rates: dict[str, Annotated[float, Field(gt=0)]]
+    wall_rates: dict[str, Annotated[float, Field(gt=0)]] = {}
 
 
-def rates_of(families: Mapping[str, Any]) -> dict[str, float]:
-    """Every rate in the documents of the families; times in ms or µs count as their inverse."""
-    return dict(_walk(families, ""))
+def rates_of(families: Mapping[str, Any], kind: RateKind = "per_cpu_s") -> dict[str, float]:
+    """Every rate in the documents of the families; times in ms or µs count as their inverse.
+
+    Parameters
+    ----------
+    families : mapping
+        Documents of `measure_FAMILY` by family.
+    kind : {"per_cpu_s", "median"}
+        Per CPU second, or the median per second of wall time.
+    """
+    return dict(_walk(families, "", kind))
 
 
 def load_baseline(effort: Effort, path: Path = BASELINE) -> Baseline:
@@ -82,15 +94,15 @@ def compare(rates: Mapping[str, float], yardstick: float, baseline: Baseline) ->
     }
 
 
-def _walk(value: Any, place: str) -> Iterator[tuple[str, float]]:
+def _walk(value: Any, place: str, kind: RateKind) -> Iterator[tuple[str, float]]:
     if isinstance(value, Mapping):
-        if "per_cpu_s" in value:
-            yield place, float(value["per_cpu_s"])
+        if kind in value:
+            yield place, float(value[kind])
             return
         for name, part in value.items():
             if name in ("manifest", "memory", "summary", "linearity"):
                 continue
-            yield from _walk(part, f"{place}/{name}" if place else str(name))
+            yield from _walk(part, f"{place}/{name}" if place else str(name), kind)
             unit = next((s for end, s in UNITS_S.items() if str(name).endswith(end)), None)
             if f"{str(name)[:-3]}_cpu_ms" in value:  # CPU time is there as well
                 continue
@@ -99,4 +111,4 @@ def _walk(value: Any, place: str) -> Iterator[tuple[str, float]]:
     elif isinstance(value, list):
         for number, row in enumerate(value):
             names = [str(row[n]) for n in NAMES if isinstance(row, Mapping) and n in row]
-            yield from _walk(row, f"{place}/{' '.join(names) or number}")
+            yield from _walk(row, f"{place}/{' '.join(names) or number}", kind)

@@ -19,7 +19,9 @@ Mask = npt.NDArray[np.bool_]
 Actions = npt.NDArray[np.int64]
 
 
-def scalar_rates(scenario: str, decisions: int, repeats: int) -> dict[str, Any]:
+def scalar_rates(
+    scenario: str, decisions: int, repeats: int, env_id: str = ENV_ID
+) -> dict[str, Any]:
     """Decisions per second of one environment, the default observation built at each.
 
     Parameters
@@ -28,6 +30,7 @@ def scalar_rates(scenario: str, decisions: int, repeats: int) -> dict[str, Any]:
     decisions : int
         Decisions of a repeat; episodes are reset as they end.
     repeats : int
+    env_id : str
 
     Returns
     -------
@@ -43,7 +46,7 @@ def scalar_rates(scenario: str, decisions: int, repeats: int) -> dict[str, Any]:
         valid = mask.nonzero()[0]
         return int(valid[int(draws[step] * len(valid))])
 
-    env = gym.make(ENV_ID, scenario=scenario)
+    env = gym.make(env_id, scenario=scenario)
 
     def run(choose: Callable[[Mask, int], int]) -> int:
         _, info = env.reset(seed=0)
@@ -61,7 +64,9 @@ def scalar_rates(scenario: str, decisions: int, repeats: int) -> dict[str, Any]:
     return rates
 
 
-def vector_rates(scenario: str, num_envs: int, decisions: int, repeats: int) -> dict[str, Any]:
+def vector_rates(
+    scenario: str, num_envs: int, decisions: int, repeats: int, env_id: str = ENV_ID
+) -> dict[str, Any]:
     """Decisions per second of the native vector environment; as `scalar_rates`."""
     steps = max(decisions // num_envs, 1)
     rng = np.random.default_rng(0)
@@ -78,7 +83,7 @@ def vector_rates(scenario: str, num_envs: int, decisions: int, repeats: int) -> 
         return chosen
 
     envs = gym.make_vec(
-        ENV_ID, num_envs=num_envs, vectorization_mode="vector_entry_point", scenario=scenario
+        env_id, num_envs=num_envs, vectorization_mode="vector_entry_point", scenario=scenario
     )
 
     def run(choose: Callable[[Mask], Actions]) -> int:

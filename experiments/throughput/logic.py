@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from chipgym.envs.logic_synthesis.env import LogicSynthesisEnv
-from chipgym.envs.logic_synthesis.vector_env import LogicSynthesisVectorEnv
+from chipgym.envs.logic_synthesis.env import LogicRecipeEnv, LogicSynthesisEnv
+from chipgym.envs.logic_synthesis.vector_env import LogicRecipeVectorEnv, LogicSynthesisVectorEnv
 from chipgym.experiments.manifest import build_manifest, timestamp
 from chipgym.simulators.logic.circuits import Circuit
 from chipgym.simulators.logic.recipes import ACTION_SETS, RECIPES
@@ -30,6 +30,7 @@ from chipgym.simulators.logic.state import LogicState
 __all__ = ["FULL", "QUICK", "Effort", "measure_logic"]
 
 SEED = 0
+VECTOR_ROWS = 2
 
 
 @dataclass(frozen=True)
@@ -100,8 +101,8 @@ def measure_logic(effort: Effort = FULL, report: Callable[[str], None] = print) 
     Returns
     -------
     dict
-        A JSON document: ``abc``, ``circuits``, ``modes``, ``environment``, ``workers``,
-        ``summary``, ``manifest``.
+        A JSON document: ``abc``, ``circuits``, ``modes``, ``environment``, ``environments`` (of
+        the other id), ``workers``, ``summary``, ``manifest``.
 
     Raises
     ------
@@ -119,6 +120,7 @@ def measure_logic(effort: Effort = FULL, report: Callable[[str], None] = print) 
     parts: dict[str, Callable[[Effort], Any]] = {
         "modes": _modes,
         "environment": _environment,
+        "environments": _whole_recipes,
         "workers": _workers,
     }
     for name, part in parts.items():
@@ -234,8 +236,7 @@ def _environment(effort: Effort) -> dict[str, Any]:
     """Steps per second through Gymnasium, episodes of random recipes, resets included."""
     rows: dict[str, Any] = {"circuit": effort.env_circuit, "objective": "adp"}
     rng = np.random.default_rng(SEED)
-    vector_rows = 2
-    shape = (effort.episodes - effort.episodes % vector_rows, 10)
+    shape = (effort.episodes - effort.episodes % VECTOR_ROWS, 10)
     recipes = rng.integers(len(ACTION_SETS["abc-rl"]), size=shape)
     steps = recipes.size
     arguments: dict[str, Any] = {"circuit": effort.env_circuit, "split": "test"}
@@ -248,15 +249,47 @@ def _environment(effort: Effort) -> dict[str, Any]:
             "steps_per_s": _rounded(steps / seconds),
             "step_us": _rounded(1e6 * seconds / steps),
         }
-    envs = LogicSynthesisVectorEnv(vector_rows, autoreset_mode="Disabled", cache=False, **arguments)
+    envs = LogicSynthesisVectorEnv(VECTOR_ROWS, autoreset_mode="Disabled", cache=False, **arguments)
     _play_vector(envs, recipes)
     seconds = _least_s(lambda: _play_vector(envs, recipes), effort.repeats)
     envs.close()
-    rows[f"vector_{vector_rows}_uncached"] = {
+    rows[f"vector_{VECTOR_ROWS}_uncached"] = {
         "steps_per_s": _rounded(steps / seconds),
         "step_us": _rounded(1e6 * seconds / steps),
     }
     return rows
+
+
+def _whole_recipes(effort: Effort) -> dict[str, Any]:
+    """Steps per second where a step is a recipe, resets included, no result cached."""
+    rng = np.random.default_rng(SEED)
+    shape = (effort.episodes - effort.episodes % VECTOR_ROWS, 10)
+    recipes = rng.integers(len(ACTION_SETS["abc-rl"]), size=shape)
+    arguments: dict[str, Any] = {"circuit": effort.env_circuit, "split": "test", "cache": False}
+    env = LogicRecipeEnv(**arguments)
+    envs = LogicRecipeVectorEnv(VECTOR_ROWS, autoreset_mode="Disabled", **arguments)
+
+    def play() -> None:
+        for recipe in recipes:
+            env.reset()
+            env.step(recipe)
+
+    def play_vector() -> None:
+        for start in range(0, len(recipes), VECTOR_ROWS):
+            envs.reset()
+            envs.step(recipes[start : start + VECTOR_ROWS])
+
+    rows = {}
+    for name, action in (("uncached", play), (f"vector_{VECTOR_ROWS}_uncached", play_vector)):
+        action()
+        seconds = _least_s(action, effort.repeats)
+        rows[name] = {
+            "steps_per_s": _rounded(len(recipes) / seconds),
+            "step_us": _rounded(1e6 * seconds / len(recipes)),
+        }
+    env.close()
+    envs.close()
+    return {"chipgym/LogicRecipe-v0": rows}
 
 
 def _workers(effort: Effort) -> list[dict[str, Any]]:

@@ -44,6 +44,7 @@ __all__ = ["FULL", "QUICK", "Effort", "measure_soc", "stream"]
 
 SCENARIO = "six-app-mid"
 NUM_ENVS = 64
+OTHER_FORMS = ("chipgym/SocTaskMapping-v0", "chipgym/SocTaskOrdering-v0")
 SEED = 0
 
 
@@ -101,7 +102,7 @@ def measure_soc(effort: Effort = FULL, report: Callable[[str], None] = print) ->
     -------
     dict
         A JSON document: ``simulator``, ``tick_orders``, ``linearity``, ``memory``,
-        ``environment``, ``training``, ``manifest``.
+        ``environment``, ``environments`` (of the other ids), ``training``, ``manifest``.
     """
     started, begin = timestamp(), time.perf_counter()
     document: dict[str, Any] = {"family": "soc", "scenario": SCENARIO}
@@ -111,6 +112,7 @@ def measure_soc(effort: Effort = FULL, report: Callable[[str], None] = print) ->
         "linearity": _linearity,
         "memory": _memory,
         "environment": _environment,
+        "environments": _other_forms,
         "learned_scheduler": _learned_scheduler,
         "training": _training,
     }
@@ -219,6 +221,19 @@ def _environment(effort: Effort) -> dict[str, Any]:
             SCENARIO, NUM_ENVS, 10 * effort.decisions, effort.repeats
         ),
     }
+
+
+def _other_forms(effort: Effort) -> dict[str, Any]:
+    """Decisions per second of the other forms of the problem, random legal actions."""
+    rates = {}
+    for env_id in OTHER_FORMS:
+        scalar = scalar_rates(SCENARIO, effort.decisions, effort.repeats, env_id)
+        vector = vector_rates(SCENARIO, NUM_ENVS, 10 * effort.decisions, effort.repeats, env_id)
+        rates[env_id] = {
+            "scalar": {"random_valid": scalar["random_valid"]},
+            f"vector_{NUM_ENVS}": {"random_valid": vector["random_valid"]},
+        }
+    return rates
 
 
 def _learned_scheduler(effort: Effort) -> dict[str, Any]:
