@@ -17,9 +17,9 @@ from chipgym.experiments.cli.output import (
     output_console,
     parse_settings,
     print_json,
-    quantity,
     status_console,
 )
+from chipgym.experiments.summary import quantity
 from chipgym.simulators.core.errors import InvalidValueError
 from chipgym.simulators.core.hashing import content_hash
 
