@@ -22,8 +22,9 @@ from chipgym.experiments.report.style import STYLE
 from chipgym.experiments.runner import Run
 from chipgym.experiments.statistics import Interval, probability_of_improvement
 from chipgym.experiments.suite import slug
-from chipgym.experiments.summary import Summary, agent_scores, number, readable, span
+from chipgym.experiments.summary import Summary, agent_scores
 from chipgym.experiments.svg import Chart
+from chipgym.experiments.texts import number, readable, span
 from chipgym.simulators.core.errors import UnknownNameError
 from chipgym.simulators.core.files import write_text
 

@@ -25,7 +25,8 @@ from rich.table import Table
 
 from chipgym.experiments.jobs import JobOutcome
 from chipgym.experiments.jobs import Progress as JobProgress
-from chipgym.experiments.summary import Summary, number, quantity, readable, span
+from chipgym.experiments.summary import Summary
+from chipgym.experiments.texts import number, quantity, readable, span
 from chipgym.simulators.core.errors import InvalidValueError
 
 __all__ = [

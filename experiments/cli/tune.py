@@ -19,7 +19,7 @@ from chipgym.experiments.cli.output import (
     print_json,
     status_console,
 )
-from chipgym.experiments.summary import quantity
+from chipgym.experiments.texts import quantity
 from chipgym.simulators.core.errors import InvalidValueError
 from chipgym.simulators.core.hashing import content_hash
 

@@ -26,8 +26,9 @@ from chipgym.experiments.report.style import STYLE
 from chipgym.experiments.results import JobResult
 from chipgym.experiments.runner import Run
 from chipgym.experiments.suite import slug
-from chipgym.experiments.summary import Summary, quantity, readable
+from chipgym.experiments.summary import Summary
 from chipgym.experiments.svg import escape
+from chipgym.experiments.texts import quantity, readable
 from chipgym.leaderboards.schema import EpisodeRecord
 from chipgym.simulators.core.files import write_text
 

@@ -15,15 +15,9 @@ from chipgym.experiments.plots import (
 from chipgym.experiments.ranks import ALPHA, RankSummary
 from chipgym.experiments.runner import Run
 from chipgym.experiments.statistics import Interval
-from chipgym.experiments.summary import (
-    AgentSummary,
-    Summary,
-    number,
-    quantity,
-    readable,
-    span,
-)
+from chipgym.experiments.summary import AgentSummary, Summary
 from chipgym.experiments.svg import escape
+from chipgym.experiments.texts import number, quantity, readable, span
 
 __all__ = [
     "best_of",

@@ -21,8 +21,9 @@ from chipgym.experiments.report import write_report
 from chipgym.experiments.report.comparison_page import render_comparison
 from chipgym.experiments.runner import Run, plan_suite, run_suite
 from chipgym.experiments.suite import Suite
-from chipgym.experiments.summary import agent_scores, span, summarise
+from chipgym.experiments.summary import agent_scores, summarise
 from chipgym.experiments.svg import legend
+from chipgym.experiments.texts import span
 
 QUEUE, DESIGN = "fake_scheduling:fakes/Queue-v0", "fake_design:fakes/SafeDesign-v0"
 DOCUMENT: dict[str, Any] = {
