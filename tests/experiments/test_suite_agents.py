@@ -17,7 +17,7 @@ from chipgym.experiments.executors import make_executor
 from chipgym.experiments.grouping import by_environment
 from chipgym.experiments.runner import load_run, plan_suite, run_suite
 from chipgym.experiments.search_record import read_search
-from chipgym.experiments.suite import SUITES, Suite, suite_names, suite_schema
+from chipgym.experiments.suite import SUITES, Suite, load_suite, suite_names, suite_schema
 from chipgym.experiments.summary import summarise
 from chipgym.simulators.core.errors import FileFormatError, InvalidValueError, UnknownNameError
 
@@ -188,6 +188,16 @@ def test_jobs_made_with_other_stored_hyperparameters_are_not_reused(
         return SimpleNamespace(values={**found.values, "population": 99})
 
     monkeypatch.setattr(registry, "searcher_hyperparameters", changed)
-    with pytest.raises(FileFormatError, match="other hyperparameters.*population differ"):
+    with pytest.raises(FileFormatError, match="stored now: population differ"):
         run_suite(plan, make_executor("serial", 1))
     assert load_run(tmp_path).results  # what is there can still be read
+
+
+@pytest.mark.parametrize("name", suite_names())
+def test_searchers_are_compared_with_random_search_of_the_same_budget(name: str) -> None:
+    suite = load_suite(name)
+    for task in suite.tasks:
+        agents = [agent for agent in suite.agents if agent.applies_to(task)]
+        assert any(agent.policy == "random" for agent in agents)
+        budgets = {a.budget_for(task) for a in agents if a.searcher is not None}
+        assert budgets == {a.budget_for(task) for a in agents if a.searcher == "random-search"}
