@@ -110,13 +110,16 @@ def tasks_section(summary: Summary, level: int = 2) -> str:
         for label, names in quoted.items():
             cells.append(_task_cell(agent, label, names) if label in agent.task_iqm else "–")
         rows.append(cells)
-    units = "; ".join(
-        f"{escape(label)}: {', '.join(map(escape, map(readable, (metric, *quoted[label]))))}"
-        for label, metric in summary.metrics.items()
+    shown: dict[str, list[str]] = {}
+    for label, metric in summary.metrics.items():
+        shown.setdefault("; ".join(map(readable, (metric, *quoted[label]))), []).append(label)
+    units = ". ".join(
+        escape(names if len(shown) == 1 else f"{', '.join(labels)}: {names}")
+        for names, labels in shown.items()
     )
     lead = (
         "<p class='lead'>Interquartile mean of the score with its 95 % interval, and below it the "
-        f"mean of what is measured. {units}.</p>"
+        f"mean of what is measured ({units}).</p>"
     )
     return section("Tasks", lead + table(("#", "agent", *summary.metrics), rows, "tasks"), level)
 
@@ -228,8 +231,8 @@ def _explanation(run: Run, summary: Summary) -> str:
         "<p class='lead'>Score = (random − x) / (random − reference) on each test instance: 0 is "
         f"the random policy, 1 is the reference ({escape(', '.join(sorted(references)))}), above "
         "1 is better. Interquartile mean with a 95 % stratified bootstrap interval over seeds and "
-        "instances. Evaluations: all of a training, or the search on one instance, and one test "
-        f"episode.{partial}</p>"
+        "instances (of one seed, over instances only). Evaluations: all of a training, or the "
+        f"search on one instance, and one test episode.{partial}</p>"
     )
 
 
