@@ -106,7 +106,7 @@ def run_figures(run: Run, summary: Summary, *, curves: bool = True) -> dict[str,
         if learned:
             found[f"curves-{slug(label)}-steps"] = learning_curve_figure(learned, levels)
         if any(point.evaluations for points in series.values() for point in points):
-            chart = learning_curve_figure(series, levels, "evaluations")
+            chart = learning_curve_figure({**learned, **series}, levels, "evaluations")
             found[f"curves-{slug(label)}-evaluations"] = chart
     return {name: chart for name, chart in found.items() if chart is not None}
 

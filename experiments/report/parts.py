@@ -138,7 +138,8 @@ def curves_section(run: Run, level: int = 2) -> str:
         if learned:
             charts.append(learning_curve_chart(learned, levels))
         if any(point.evaluations for series in curves.values() for point in series):
-            charts.append(learning_curve_chart(curves, levels, "evaluations"))
+            # Those of the chart above first, in its colours.
+            charts.append(learning_curve_chart({**learned, **curves}, levels, "evaluations"))
     if not charts:
         return ""
     lead = (
