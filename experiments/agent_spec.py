@@ -104,6 +104,8 @@ class AgentSpec(Description):
             raise ValueError("hyperparameters belong to algorithms and searchers, not to policies")
         if self.policy is None and self.kwargs:
             raise ValueError("kwargs belong to policies; algorithms take hyperparameters")
+        if isinstance(self.seeds, tuple) and not 0 < len(set(self.seeds)) == len(self.seeds):
+            raise ValueError("seeds must be distinct and not empty")
         return self
 
     def applies_to(self, task: TaskSpec) -> bool:

@@ -98,7 +98,15 @@ class Comparison:
     left_out: dict[str, tuple[str, ...]]
 
     def differences(self) -> list[Difference]:
-        """Every version of an agent against its first, then every method against the baseline."""
+        """Every version of an agent against its first, then every method against the baseline.
+
+        Each on the tasks that both took part in.
+        """
+        agents = {agent.name: agent for agent in self.merged.suite.agents}
+
+        def took_part(name: str, task: TaskSpec) -> bool:
+            return agents[name].applies_to(task)
+
         pairs = [(later, names[0]) for names in self.versions.values() for later in names[1:]]
         rest = [a.name for a in self.merged.suite.agents if a.name != self.baseline]
         pairs += [(n, self.baseline) for n in rest if (n, self.baseline) not in pairs]
@@ -106,6 +114,7 @@ class Comparison:
             difference(self.merged, task.label, method, baseline)
             for method, baseline in pairs
             for task in self.merged.suite.tasks
+            if took_part(method, task) and took_part(baseline, task)
         ]
 
 
@@ -251,6 +260,8 @@ def _agents(
     for run, name in zip(runs, names, strict=True):
         for agent in run.suite.agents:
             results = _results(run, agent.name, tasks)
+            if not results:
+                continue
             known = forms.setdefault(agent.name, [])
             if not any(_same(results, other) for _, _, other in known):
                 known.append((name, agent, results))
@@ -260,7 +271,9 @@ def _agents(
     for agent_name, entries in forms.items():
         for run_name, agent, results in entries:
             label = agent_name if len(entries) == 1 else f"{agent_name} ({slug(run_name)})"
-            agents.append(agent.model_copy(update={"name": label}))
+            # Patterns may be of labels that the tasks have in one of the runs only.
+            labels = tuple(dict.fromkeys(result.task for result in results))
+            agents.append(agent.model_copy(update={"name": label, "tasks": labels}))
             kept += [replace(result, agent=label) for result in results]
             if len(entries) > 1:
                 versions[agent_name] = (*versions.get(agent_name, ()), label)

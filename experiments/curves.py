@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,10 +11,10 @@ import numpy as np
 from chipgym.experiments.results import CurvePoint, JobResult
 from chipgym.experiments.runner import Run
 from chipgym.experiments.search_record import SearchRun
-from chipgym.experiments.statistics import Interval, bootstrap_interval
+from chipgym.experiments.statistics import Interval, bootstrap_interval, iqm
 from chipgym.simulators.core.errors import InvalidValueError
 
-__all__ = ["ScoredPoint", "learning_curves", "search_curve"]
+__all__ = ["ScoredPoint", "best_policy", "learning_curves", "search_curve"]
 
 LAST_SHARE = 0.97
 """Share of the training after which a point gives way to the trained agent itself."""
@@ -26,8 +27,8 @@ class ScoredPoint:
     Attributes
     ----------
     steps, evaluations : float
-        Environment steps and simulator evaluations of training, mean over seeds. A search has no
-        steps: `learning_curves` gives its evaluations for both, `search_curve` its proposals.
+        Environment steps and simulator evaluations of training, mean over seeds. Of a search both
+        are evaluations on one instance; in `search_curve` the steps are proposals.
     score : Interval
         Interquartile mean of the score over seeds and curve instances, 95 % interval over seeds.
     """
@@ -38,9 +39,10 @@ class ScoredPoint:
 
 
 def learning_curves(run: Run) -> dict[str, dict[str, tuple[ScoredPoint, ...]]]:
-    """Curves by task label, then agent: of agents that were trained, and of searches.
+    """Curves by task label, then agent: of agents that were trained, and of searchers.
 
-    A search's curve is the score of its best design by then.
+    The curve of a searcher is that of the best design by then. Its evaluations are those of one
+    instance; those of a training serve all instances.
     """
     curves: dict[str, dict[str, tuple[ScoredPoint, ...]]] = {}
     for task in run.suite.tasks:
@@ -48,24 +50,42 @@ def learning_curves(run: Run) -> dict[str, dict[str, tuple[ScoredPoint, ...]]]:
             if agent.policy is not None or not agent.applies_to(task):
                 continue
             results = [r for r in run.results if r.task == task.label and r.agent == agent.name]
-            if all(result.curve for result in results):
-                searched = agent.searcher is not None
-                points = _scored(run, results, _shared if searched else _with_last_points)
+            if results and all(result.curve for result in results):
+                points = _scored(run, results, searched=agent.searcher is not None)
                 if points:
                     curves.setdefault(task.label, {})[agent.name] = points
     return curves
 
 
-def _scored(
-    run: Run,
-    results: list[JobResult],
-    curves: Callable[[Run, list[JobResult]], list[list[CurvePoint]]],
-) -> tuple[ScoredPoint, ...]:
+def best_policy(run: Run, task: str) -> tuple[str, float] | None:
+    """Name and score of the best ready policy on the instances that a task's curves are drawn on.
+
+    The score is the interquartile mean over seeds and those instances. None where the task has no
+    curve, or no ready policy has a score there.
+    """
+    instances = next((r.curve[0].instances for r in run.results if r.task == task and r.curve), ())
+    references = run.references[task]
+    ready = {agent.name for agent in run.suite.agents if agent.policy is not None}
+    found: dict[str, list[float]] = {}
+    for result in run.results:
+        if result.task == task and result.agent in ready:
+            values = [_value(run, result, instance) for instance in instances]
+            scores = [
+                references.score(instance, value)
+                for instance, value in zip(instances, values, strict=True)
+                if value is not None
+            ]
+            found.setdefault(result.agent, []).extend(x for x in scores if math.isfinite(x))
+    means = {name: float(iqm(scores)) for name, scores in found.items() if scores}
+    best = max(means, key=lambda name: means[name], default=None)
+    return None if best is None else (best, means[best])
+
+
+def _scored(run: Run, results: list[JobResult], searched: bool) -> tuple[ScoredPoint, ...]:
     """Score the points that all seeds share."""
     references = run.references[results[0].task]
-    by_seed = curves(run, results)
     points = []
-    for group in zip(*by_seed, strict=False):
+    for group in _by_cost(results) if searched else _by_number(run, results):
         rows = [
             [references.score(k, v) for k, v in zip(p.instances, p.metrics, strict=True)]
             for p in group
@@ -80,29 +100,35 @@ def _scored(
     return tuple(points)
 
 
-def _shared(run: Run, results: list[JobResult]) -> list[list[CurvePoint]]:
-    """Curves of a search without the points at which some seed has found nothing yet."""
-    spent = [{point.evaluations for point in result.curve} for result in results]
-    common = set.intersection(*spent)
-    return [[p for p in result.curve if p.evaluations in common] for result in results]
+def _by_number(run: Run, results: list[JobResult]) -> list[tuple[CurvePoint, ...]]:
+    """Points of trainings, the n-th of each seed together."""
+    return list(zip(*(_with_last_point(run, result) for result in results), strict=False))
 
 
-def _with_last_points(run: Run, results: list[JobResult]) -> list[list[CurvePoint]]:
-    return [_with_last_point(run, result) for result in results]
+def _by_cost(results: list[JobResult]) -> list[tuple[CurvePoint, ...]]:
+    """Points of searches after the same evaluations; a search may have no design at first."""
+    curves = [{point.evaluations: point for point in result.curve} for result in results]
+    shared = sorted(set.intersection(*(set(curve) for curve in curves)))
+    return [tuple(curve[cost] for curve in curves) for cost in shared]
 
 
 def _with_last_point(run: Run, result: JobResult) -> list[CurvePoint]:
     """A result's curve, with the trained agent itself as its last point."""
-    metric = run.references[result.task].metric
     instances = result.curve[0].instances
-    found = {record.instance: record.metrics.get(metric) for record in result.records}
-    last = tuple(found.get(instance) for instance in instances)
+    last = tuple(_value(run, result, instance) for instance in instances)
     earlier = [p for p in result.curve if p.steps <= LAST_SHARE * result.training_steps]
     if any(value is None for value in last):
         return earlier
     values = tuple(value for value in last if value is not None)
     end = CurvePoint(result.training_steps, result.training_evaluations, instances, values)
     return [*earlier, end]
+
+
+def _value(run: Run, result: JobResult, instance: int) -> float | None:
+    """Primary metric of a result on an instance."""
+    metric = run.references[result.task].metric
+    found = (r.metrics.get(metric) for r in result.records if r.instance == instance)
+    return next(found, None)
 
 
 def search_curve(runs: Sequence[SearchRun], points: int = 50) -> tuple[ScoredPoint, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from chipgym.experiments.curves import learning_curves
+from chipgym.experiments.grouping import by_environment, summarise_environments
 from chipgym.experiments.papers.core.tables import Table, interval_text
 from chipgym.experiments.plots import (
     interval_figure,
@@ -16,12 +17,14 @@ from chipgym.experiments.plots import (
 )
 from chipgym.experiments.raster import FORMATS as RASTER_FORMATS
 from chipgym.experiments.raster import draw
+from chipgym.experiments.report.parts import limits
 from chipgym.experiments.report.style import STYLE
 from chipgym.experiments.runner import Run
 from chipgym.experiments.statistics import Interval, probability_of_improvement
 from chipgym.experiments.suite import slug
-from chipgym.experiments.summary import Summary, agent_scores, on_common_tasks, readable
+from chipgym.experiments.summary import Summary, agent_scores
 from chipgym.experiments.svg import Chart
+from chipgym.experiments.texts import number, readable, span
 from chipgym.simulators.core.errors import UnknownNameError
 from chipgym.simulators.core.files import write_text
 
@@ -36,6 +39,8 @@ def export_run(
     run: Run, summary: Summary, folder: Path, formats: Sequence[str] = ("svg", "png")
 ) -> list[Path]:
     """Write every table and figure of a run into a folder, and return the files.
+
+    Where the run has several environments, each has a folder of its own beside those of the whole.
 
     Parameters
     ----------
@@ -52,11 +57,23 @@ def export_run(
     for name in formats:
         if name not in FORMATS:
             raise UnknownNameError("format", name, FORMATS)
+    groups = summarise_environments(run)
+    parts = by_environment(run) if groups else {}
+    written = _export(run, summary, folder, formats, curves=not groups)
+    for env, part in parts.items():
+        written += _export(part, groups[env], folder / slug(env), formats)
+    return written
+
+
+def _export(
+    run: Run, summary: Summary, folder: Path, formats: Sequence[str], curves: bool = True
+) -> list[Path]:
+    """Write what belongs to one summary; learning curves belong to tasks, and are written once."""
     written = []
     for name, table in run_tables(run, summary).items():
         table.write(folder, name)
         written += [folder / f"{name}.{suffix}" for suffix in ("md", "csv", "tex")]
-    for name, chart in run_figures(run, summary).items():
+    for name, chart in run_figures(run, summary, curves=curves).items():
         written += write_figure(chart, folder, name, formats)
     return written
 
@@ -75,20 +92,22 @@ def write_figure(
     return paths
 
 
-def run_figures(run: Run, summary: Summary) -> dict[str, Chart]:
-    """Figures of a run by the name of their file."""
+def run_figures(run: Run, summary: Summary, *, curves: bool = True) -> dict[str, Chart]:
+    """Figures of a run by the name of their file, with or without the learning curves."""
     found = {
         "intervals": interval_figure(summary),
         "profiles": profile_figure(summary),
         "ranks": rank_figure(summary.ranks),
     }
-    for label, curves in learning_curves(run).items():
-        for against in ("steps", "evaluations"):
-            found[f"curves-{slug(label)}-{against}"] = learning_curve_figure(
-                curves,
-                {run.references[label].reference_policy: 1.0},
-                "steps" if against == "steps" else "evaluations",
-            )
+    trained = {agent.name for agent in run.suite.agents if agent.algorithm is not None}
+    for label, series in learning_curves(run).items() if curves else ():
+        levels = {run.references[label].reference_policy: 1.0}
+        learned = {name: points for name, points in series.items() if name in trained}
+        if learned:
+            found[f"curves-{slug(label)}-steps"] = learning_curve_figure(learned, levels)
+        if any(point.evaluations for points in series.values() for point in points):
+            chart = learning_curve_figure({**learned, **series}, levels, "evaluations")
+            found[f"curves-{slug(label)}-evaluations"] = chart
     return {name: chart for name, chart in found.items() if chart is not None}
 
 
@@ -110,17 +129,19 @@ def _ranking(summary: Summary) -> Table:
     columns += [f"{label}: {readable(metric)}" for label, metric in summary.metrics.items()]
     columns += ["evaluations", "training steps", "seeds"]
     rows = []
-    for agent in summary.agents:
-        row = [agent.name, _number(agent.iqm.value), _limits(agent.iqm)]
-        row += [f"{agent.mean_metric[label]:.6g}" for label in summary.metrics]
-        row += [f"{agent.evaluations:.0f}", str(agent.training_steps), str(agent.seeds)]
-        rows.append(row)
+    for _, name, agent in summary.lines():
+        row = [name]
+        row += [number(agent.iqm.value), limits(agent.iqm)] if agent.complete else ["–", "–"]
+        means = [agent.mean_metric.get(label) for label in summary.metrics]
+        row += ["–" if mean is None else f"{mean:.6g}" for mean in means]
+        row += [span(agent.task_evaluations.values()), span(agent.task_training_steps.values())]
+        rows.append([*row, str(agent.seeds)])
     return Table(f"Ranking of suite {summary.suite}", columns, rows)
 
 
 def _tasks(summary: Summary) -> Table:
     rows = [
-        [agent.name, *(_text(agent.task_iqm[label]) for label in summary.metrics)]
+        [agent.name, *(_text(agent.task_iqm.get(label)) for label in summary.metrics)]
         for agent in summary.agents
     ]
     title = "Interquartile mean of the score on each task, with its 95 % interval"
@@ -128,15 +149,19 @@ def _tasks(summary: Summary) -> Table:
 
 
 def _improvement(run: Run, summary: Summary) -> Table:
-    names = [agent.name for agent in summary.agents]
-    scores = {name: agent_scores(run, name) for name in names}
+    """The matrix over agents that took part in all tasks."""
+    names = [agent.name for agent in summary.complete]
+    scores = {name: list(agent_scores(run, name).values()) for name in names}
     rows = []
     for x in names:
         row = [x]
         for y in names:
-            pair = on_common_tasks({x: scores[x], y: scores[y]})
-            found = pair[x] and probability_of_improvement(pair[x], pair[y], resamples=RESAMPLES)
-            row.append("–" if x == y or not found else _text(found, 2))
+            found = (
+                None
+                if x == y
+                else probability_of_improvement(scores[x], scores[y], resamples=RESAMPLES)
+            )
+            row.append(_text(found, 2))
         rows.append(row)
     title = "Probability that the row scores higher than the column on a random instance"
     return Table(title, ["agent", *names], rows)
@@ -145,17 +170,17 @@ def _improvement(run: Run, summary: Summary) -> Table:
 def _ranks(summary: Summary) -> Table:
     ranks = summary.ranks
     groups: dict[str, list[str]] = {name: [] for name in ranks.methods}
-    for number, (first, last) in enumerate(ranks.groups):
+    for place, (first, last) in enumerate(ranks.groups):
         for name in ranks.methods[first : last + 1]:
-            groups[name].append(chr(ord("a") + number % 26))
+            groups[name].append(chr(ord("a") + place % 26))
     rows = [
         [name, _text(rank, 2), " ".join(groups[name]) or "–"]
         for name, rank in zip(ranks.methods, ranks.ranks, strict=True)
     ]
     title = (
         f"Average ranks on {ranks.blocks} instances; Friedman chi-square "
-        f"{_number(ranks.statistic)}, p = {ranks.p_value:.2g}; methods that share a letter differ "
-        f"by less than the critical difference {_number(ranks.critical_difference)}"
+        f"{number(ranks.statistic)}, p = {ranks.p_value:.2g}; methods that share a letter differ "
+        f"by less than the critical difference {number(ranks.critical_difference)}"
     )
     return Table(title, ["agent", "average rank", "group"], rows)
 
@@ -165,23 +190,16 @@ def _regret(summary: Summary) -> Table:
     for agent in summary.agents:
         row = [agent.name]
         for label in summary.regret:
-            found = summary.regret[label][agent.name]
-            row.append(_text(Interval(*(100 * v for v in (found.value, found.low, found.high))), 2))
+            found = summary.regret[label].get(agent.name)
+            ends = None if found is None else (found.value, found.low, found.high)
+            row.append(_text(None if ends is None else Interval(*(100 * v for v in ends)), 2))
         rows.append(row)
     return Table(
         "Regret against the known optimum, in percent of it", ["agent", *summary.regret], rows
     )
 
 
-def _text(interval: Interval, digits: int = 3) -> str:
-    if math.isnan(interval.value):
+def _text(interval: Interval | None, digits: int = 3) -> str:
+    if interval is None or math.isnan(interval.value):
         return "–"
     return interval_text(interval.value, interval.low, interval.high, digits)
-
-
-def _limits(interval: Interval) -> str:
-    return f"[{_number(interval.low)}, {_number(interval.high)}]"
-
-
-def _number(value: float) -> str:
-    return "–" if math.isnan(value) else f"{value:.4f}"

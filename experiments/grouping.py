@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
+from typing import Any
 
 from chipgym.experiments.runner import Run
+from chipgym.experiments.summary import Summary, summarise
 
-__all__ = ["by_environment"]
+__all__ = ["by_environment", "summarise_environments", "summary_document"]
 
 
 def by_environment(run: Run) -> dict[str, Run]:
@@ -32,3 +35,17 @@ def by_environment(run: Run) -> dict[str, Run]:
             run, suite=suite, results=results, references=references
         )
     return parts
+
+
+def summarise_environments(run: Run) -> dict[str, Summary]:
+    """Summary of each environment of a run; {} if it has only one."""
+    parts = by_environment(run)
+    return {env: summarise(part) for env, part in parts.items()} if len(parts) > 1 else {}
+
+
+def summary_document(summary: Summary, groups: Mapping[str, Summary]) -> dict[str, Any]:
+    """A run's summary as JSON, with those of its environments where there are several."""
+    document = summary.document()
+    if groups:
+        document["environments"] = {env: part.document() for env, part in groups.items()}
+    return document

@@ -33,6 +33,9 @@ __all__ = [
 ]
 
 MAX_BARS = 800
+MAX_BANDS = 6
+"""Series up to which interval bands are drawn; of more they would hide one another."""
+
 ROW = 22.0
 GANTT_ROW = 20.0
 DIGIT = 6.0
@@ -46,14 +49,14 @@ def interval_chart(summary: Summary, near: float = math.inf) -> str:
 
 
 def interval_figure(summary: Summary, near: float = math.inf) -> Chart | None:
-    """Interquartile mean of each agent's score, with its 95 % interval.
+    """Interquartile mean of the score, with its 95 % interval, of agents that had all tasks.
 
     Parameters
     ----------
     near : float
         Only agents whose score is so near to 1, on an axis that shows only them.
     """
-    agents = [agent for agent in summary.agents if abs(agent.iqm.value - 1.0) < near]
+    agents = [agent for agent in summary.complete if abs(agent.iqm.value - 1.0) < near]
     if not agents:
         return None
     low = min(1.0 if math.isfinite(near) else 0.0, *(agent.iqm.low for agent in agents))
@@ -91,7 +94,7 @@ def learning_curve_figure(
     levels: Mapping[str, float],
     against: Literal["steps", "evaluations"] = "steps",
 ) -> Chart:
-    """Score of one task's trained agents against what their training cost, with interval bands.
+    """Score of one task's agents against what their training or search cost, with interval bands.
 
     Parameters
     ----------
@@ -111,9 +114,10 @@ def learning_curve_figure(
     right = 16 + 6.6 * max(map(len, texts), default=0)
     axes = Axes(Frame(right=right), x_range, (min(lows) - pad, max(highs) + pad))
     cost = "environment steps" if against == "steps" else "simulator evaluations"
-    axes.grid(f"{cost} of training", "score")
+    of_search = "" if against == "steps" else ", or of a search on one instance"
+    axes.grid(f"{cost} of training{of_search}", "score")
     axes.levels(texts)
-    for index, series in enumerate(curves.values()):
+    for index, series in enumerate(curves.values() if len(curves) <= MAX_BANDS else ()):
         xs = [getattr(point, against) for point in series]
         axes.band(xs, [p.score.low for p in series], [p.score.high for p in series], index)
     for index, (name, series) in enumerate(curves.items()):
@@ -136,8 +140,8 @@ def profile_chart(summary: Summary) -> str:
 
 
 def profile_figure(summary: Summary) -> Chart | None:
-    """Performance profiles: the fraction of runs whose score exceeds each threshold."""
-    names = [agent.name for agent in summary.agents if summary.profiles[agent.name]]
+    """Performance profiles of agents that had all tasks: the fraction of runs above a threshold."""
+    names = [agent.name for agent in summary.complete if summary.profiles[agent.name]]
     if not names:
         return None
     xs = summary.thresholds

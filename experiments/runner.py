@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shlex
 import sys
@@ -23,8 +24,8 @@ from chipgym.experiments.references import (
     reference_jobs,
     stored_references,
 )
-from chipgym.experiments.results import JobResult, is_finished, read_result
-from chipgym.experiments.search_policy import check_searcher
+from chipgym.experiments.results import TRAINING, JobResult, is_finished, read_result
+from chipgym.experiments.search_policy import check_searcher, search_policy
 from chipgym.experiments.suite import AgentSpec, Suite, TaskSpec
 from chipgym.simulators.core.errors import ChipGymError, FileFormatError, InvalidValueError
 from chipgym.simulators.core.files import DISK_FULL, read_json, write_json
@@ -156,6 +157,9 @@ def run_suite(
 
     Raises
     ------
+    FileFormatError
+        The folder holds a run of something else, or jobs with other hyperparameters than those
+        that are stored now.
     RunError
         Jobs failed. Everything else was run and is kept.
     OSError
@@ -163,6 +167,7 @@ def run_suite(
     """
     started, clock = timestamp(), time.monotonic()
     _claim_folder(plan)
+    _check_hyperparameters(plan)
     failed = run_jobs(plan.unfinished, executor, on_progress, on_outcome)
     if failed:
         raise RunError(f"{len(failed)} of {len(plan.all_jobs)} jobs failed: {_causes(failed)}")
@@ -313,6 +318,38 @@ def _claim_folder(plan: Plan) -> None:
         )
 
 
+def _check_hyperparameters(plan: Plan) -> None:
+    """Refuse finished jobs whose stored hyperparameters, no part of a job, have changed since."""
+    stored: dict[tuple[str, str], Any] = {}
+    for job in plan.jobs:
+        path = Path(job.folder) / TRAINING
+        agent, task = job.agent, job.task
+        if agent.policy is not None or not is_finished(path.parent):
+            continue
+        key = (agent.name, task.label)
+        if key not in stored:
+            stored[key] = json.loads(json.dumps(_hyperparameters(agent, task)))
+        with _damaged(path):
+            used = read_json(path)["hyperparameters"]
+            names = {n for n in (*used, *stored[key]) if used.get(n) != stored[key].get(n)}
+        if names:
+            raise FileFormatError(
+                path,
+                "made with other hyperparameters than those stored now: "
+                f"{', '.join(sorted(names))} differ; choose another --out, or delete the folder to "
+                "run the job again",
+            )
+
+
+def _hyperparameters(agent: AgentSpec, task: TaskSpec) -> dict[str, Any]:
+    """What a job of an agent that is trained or searches is to use."""
+    if agent.algorithm is None:
+        return search_policy(agent, task).hyperparameters
+    from chipgym.experiments.training import task_hyperparameters
+
+    return task_hyperparameters(agent.algorithm, task, agent.hyperparameters)
+
+
 def _write_references(plan: Plan) -> None:
     """Store the references that this run's scores are made with."""
     command = shlex.join(["chipgym", *sys.argv[1:]])
@@ -328,8 +365,6 @@ def _write_references(plan: Plan) -> None:
 
 
 def _write_manifest(plan: Plan, started: str, wall_s: float) -> None:
-    import json
-
     manifest = build_manifest(
         configuration=plan.suite.document(),
         seeds=sorted({job.seed for job in plan.jobs}),

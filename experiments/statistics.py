@@ -149,14 +149,13 @@ def probability_of_improvement(
     generator = np.random.Generator(np.random.PCG64(seed))
     draws = np.zeros(resamples)
     for win in wins:
-        rows_x, rows_y, columns = (_draw(generator, resamples, size, True) for size in win.shape)
+        rows_x, rows_y, columns = (
+            _weights(_draw(generator, resamples, size, True), size) for size in win.shape
+        )
         for part in _chunks(resamples, win.size):
-            sample = win[
-                rows_x[part][:, :, None, None],
-                rows_y[part][:, None, :, None],
-                columns[part][:, None, None, :],
-            ]
-            draws[part] += sample.mean(axis=(1, 2, 3)) / len(wins)
+            # The mean of win[rows_x, rows_y, columns], each entry as often as it was drawn.
+            shares = rows_x[part], rows_y[part], columns[part]
+            draws[part] += np.einsum("bi,bj,bk,ijk->b", *shares, win, optimize=True) / len(wins)
     return _percentile_interval(value, draws, confidence)
 
 
@@ -207,6 +206,14 @@ def _draw(generator: np.random.Generator, resamples: int, size: int, resample: b
     if not resample:
         return np.broadcast_to(np.arange(size), (resamples, size))
     return generator.integers(size, size=(resamples, size))
+
+
+def _weights(draws: Indexes, size: int) -> Array:
+    """Share of each index in each row of draws."""
+    rows = np.arange(len(draws))[:, None]
+    counts = np.zeros((len(draws), size))
+    np.add.at(counts, (rows, draws), 1.0 / draws.shape[1])
+    return counts
 
 
 def _chunks(resamples: int, values: int) -> Iterator[slice[Any, Any, Any]]:

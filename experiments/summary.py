@@ -30,12 +30,15 @@ __all__ = [
     "agent_scores",
     "metric_values",
     "on_common_tasks",
-    "readable",
     "summarise",
 ]
 
 Scores = npt.NDArray[np.float64]
 PROFILE_POINTS = 201
+QUOTED = frozenset({"cost_vs_etf", "cost_vs_default", "feasible"})
+"""Metrics that are quoted in the field, besides ratios of the primary one."""
+
+NO_RANKS = RankSummary((), (), 0, math.nan, math.nan, math.nan, ())
 
 
 @dataclass(frozen=True)
@@ -46,42 +49,65 @@ class AgentSummary:
     ----------
     name : str
         The method.
+    complete : bool
+        Whether it took part in all tasks. The scores of others are over fewer tasks, and compare
+        on each task only.
     seeds : int
         Number of its seeds.
     iqm : Interval
-        Interquartile mean of the score over all tasks, seeds and instances, 95 % interval.
+        Interquartile mean of the score over all seeds and instances of its tasks, 95 % interval.
     task_iqm : dict
         The same on each of its tasks.
     mean_metric : dict
         Mean primary metric of each task, in its unit.
+    quoted : dict
+        By task the mean of what the field quotes: ratios such as ``cost_vs_etf``, and of
+        ``feasible`` the share.
     improvement : Interval or None
         Probability of a better score than the reference method's; None if that is not in the run.
-    evaluations : float
-        Simulator evaluations spent for one solved instance: all of training, and the test episode.
-    training_steps : int
-        Environment steps of training for each task and seed.
+    task_evaluations : dict
+        Simulator evaluations by task: all of a training, or the search on one instance, and one
+        test episode; mean over seeds.
+    task_training_steps : dict
+        Environment steps of a training, by task; the most of all seeds.
     """
 
     name: str
+    complete: bool
     seeds: int
     iqm: Interval
     task_iqm: dict[str, Interval]
     mean_metric: dict[str, float]
+    quoted: dict[str, dict[str, float]]
     improvement: Interval | None
-    evaluations: float
-    training_steps: int
+    task_evaluations: dict[str, float]
+    task_training_steps: dict[str, int]
+
+    @property
+    def evaluations(self) -> float:
+        """Mean of `task_evaluations` over the tasks."""
+        return sum(self.task_evaluations.values()) / len(self.task_evaluations)
+
+    @property
+    def training_steps(self) -> int:
+        """The most of `task_training_steps`."""
+        return max(self.task_training_steps.values())
 
     def document(self) -> dict[str, Any]:
         """Return the line as JSON."""
         return {
             "name": self.name,
+            "complete": self.complete,
             "seeds": self.seeds,
             "iqm": self.iqm.document(),
             "task_iqm": {label: entry.document() for label, entry in self.task_iqm.items()},
             "mean_metric": self.mean_metric,
+            "quoted_metrics": self.quoted,
             "improvement": None if self.improvement is None else self.improvement.document(),
             "evaluations": self.evaluations,
+            "task_evaluations": self.task_evaluations,
             "training_steps": self.training_steps,
+            "task_training_steps": self.task_training_steps,
         }
 
 
@@ -94,7 +120,7 @@ class Summary:
     suite : str
         Name of the suite.
     agents : tuple of AgentSummary
-        Best first; those that are for some of the tasks only come last.
+        Those that took part in all tasks, best first; then the others, by number of tasks and name.
     metrics : dict
         Name of the primary metric of each task.
     excluded : dict
@@ -102,9 +128,10 @@ class Summary:
     instances : dict
         Number of instances of each task.
     thresholds, profiles : tuple of float, dict
-        Performance profile of each agent over score thresholds.
+        Performance profile over score thresholds of each agent that took part in all tasks.
     ranks : RankSummary
-        Average ranks over all instances, with Friedman's test and the critical difference.
+        Average ranks of the same agents over all instances, with Friedman's test and the critical
+        difference.
     regret : dict
         Where the optimum is known, by task and agent: mean regret as a fraction of the optimum,
         with its 95 % interval.
@@ -119,6 +146,24 @@ class Summary:
     profiles: dict[str, tuple[float, ...]]
     ranks: RankSummary
     regret: dict[str, dict[str, Interval]]
+
+    @property
+    def complete(self) -> tuple[AgentSummary, ...]:
+        """Agents that took part in all tasks, whose scores compare; best first."""
+        return tuple(agent for agent in self.agents if agent.complete)
+
+    def lines(self) -> list[tuple[str, str, AgentSummary]]:
+        """Place and name of each agent as a ranking shows them.
+
+        An agent that took part in some of the tasks has a dash for its place, and the number of its
+        tasks after its name.
+        """
+        lines = []
+        for place, agent in enumerate(self.agents, 1):
+            tasks = f" ({len(agent.task_iqm)} of {len(self.metrics)} tasks)"
+            part = "" if agent.complete else tasks
+            lines.append((str(place) if agent.complete else "–", agent.name + part, agent))
+        return lines
 
     @property
     def common_metric(self) -> str | None:
@@ -149,13 +194,15 @@ class Summary:
 def summarise(run: Run) -> Summary:
     """Compute every statistic of a run from its records."""
     by_task = {agent.name: agent_scores(run, agent.name) for agent in run.suite.agents}
-    scores = {name: list(strata.values()) for name, strata in by_task.items()}
     baseline = by_task.get(_reference_agent(run) or "")
     agents = [
         _agent_summary(run, agent.name, by_task[agent.name], baseline) for agent in run.suite.agents
     ]
+    agents.sort(
+        key=lambda a: (-len(a.task_iqm), -_or_lowest(a.iqm.value) if a.complete else 0.0, a.name)
+    )
     # Scores over few of the tasks do not compare with scores over all of them.
-    agents.sort(key=lambda a: (-len(a.task_iqm), -_or_lowest(a.iqm.value), a.name))
+    scores = {agent.name: list(by_task[agent.name].values()) for agent in agents if agent.complete}
     thresholds = _thresholds(list(scores.values()))
     return Summary(
         suite=run.suite.name,
@@ -170,15 +217,9 @@ def summarise(run: Run) -> Summary:
         instances={task.label: len(task.instance_indexes) for task in run.suite.tasks},
         thresholds=tuple(thresholds.tolist()),
         profiles={name: tuple(_profile(strata, thresholds)) for name, strata in scores.items()},
-        ranks=rank_methods(_rankable(by_task)),
+        ranks=rank_methods(scores) if scores else NO_RANKS,
         regret=_regrets(run),
     )
-
-
-def readable(metric: str) -> str:
-    """Name of a metric in words: ``mean_latency_us`` is mean latency, µs."""
-    words = metric.replace("_", " ")
-    return f"{words.removesuffix(' us')}, µs" if words.endswith(" us") else words
 
 
 def metric_values(run: Run, result: JobResult) -> list[float]:
@@ -227,12 +268,6 @@ def on_common_tasks(scores: Mapping[str, Mapping[str, Scores]]) -> dict[str, lis
     return {name: [strata[label] for label in common] for name, strata in scores.items()}
 
 
-def _rankable(scores: Mapping[str, Mapping[str, Scores]]) -> dict[str, list[Scores]]:
-    """Agents that took part in most tasks, and their scores on those that they share."""
-    most = max((len(strata) for strata in scores.values()), default=0)
-    return on_common_tasks({n: strata for n, strata in scores.items() if len(strata) == most})
-
-
 def _regrets(run: Run) -> dict[str, dict[str, Interval]]:
     """Mean regret of each agent on the tasks whose optimum is known."""
     found: dict[str, dict[str, Interval]] = {}
@@ -262,24 +297,52 @@ def _mean(values: Scores) -> Scores:
 def _agent_summary(
     run: Run, name: str, scores: dict[str, Scores], baseline: dict[str, Scores] | None
 ) -> AgentSummary:
-    results = [result for result in run.results if result.agent == name]
+    results = {label: _of(run, name, label) for label in scores}
     strata = list(scores.values())
     compared = None if baseline is None else [baseline[label] for label in scores]
-    episodes = [record.evaluations for result in results for record in result.records]
-    training = [result.training_evaluations for result in results]
     return AgentSummary(
         name=name,
-        seeds=len({result.seed for result in results}),
+        complete=len(scores) == len(run.suite.tasks),
+        seeds=len({result.seed for found in results.values() for result in found}),
         iqm=bootstrap_interval(strata),
         task_iqm={label: bootstrap_interval([stratum]) for label, stratum in scores.items()},
         mean_metric={
-            label: float(np.mean([metric_values(run, r) for r in _of(run, name, label)]))
-            for label in scores
+            label: float(np.mean([metric_values(run, r) for r in found]))
+            for label, found in results.items()
+        },
+        quoted={
+            label: _quoted(found, run.references[label].metric) for label, found in results.items()
         },
         improvement=None if compared is None else probability_of_improvement(strata, compared),
-        evaluations=float(np.mean(training) + np.mean(episodes)),
-        training_steps=max(result.training_steps for result in results),
+        task_evaluations={label: _evaluations(found) for label, found in results.items()},
+        task_training_steps={
+            label: max(result.training_steps for result in found)
+            for label, found in results.items()
+        },
     )
+
+
+def _evaluations(results: list[JobResult]) -> float:
+    training = [result.training_evaluations for result in results]
+    episodes = [record.evaluations for result in results for record in result.records]
+    return float(np.mean(training) + np.mean(episodes))
+
+
+def _quoted(results: list[JobResult], metric: str) -> dict[str, float]:
+    """Means of the ratios and shares beside the primary metric that all records have."""
+    records = [record.metrics for result in results for record in result.records]
+    names = [
+        name
+        for name in records[0]
+        if name != metric and (name in QUOTED or name.startswith(f"{metric}_vs_"))
+    ]
+    found = {}
+    for name in names:
+        values = [entry.get(name) for entry in records]
+        known = [value for value in values if value is not None]
+        if len(known) == len(values):
+            found[name] = float(np.mean(known))
+    return found
 
 
 def _of(run: Run, agent: str, task: str) -> list[JobResult]:

@@ -29,6 +29,9 @@ COLOURS = 10
 LABEL_GAP = 14.0
 """Distance of the baselines of two labels, one below the other, in SVG units."""
 DASHES = ("", "6 3", "2 3")
+BORDERS = ("solid", "dashed", "dotted")
+"""The same dashes in a style sheet."""
+
 KEY_ROW, KEY_LETTER = 18.0, 6.6
 """Height of a row of a legend, and width of a letter in it, in SVG units."""
 
@@ -192,11 +195,20 @@ def svg(axes: Axes, label: str) -> str:
     )
 
 
-def legend(names: Sequence[str], indexes: Sequence[int] | None = None) -> str:
-    """Legend of a chart's series, as HTML."""
+def legend(
+    names: Sequence[str], indexes: Sequence[int] | None = None, *, lines: bool = False
+) -> str:
+    """Legend of a chart's series, as HTML: patches of colour, or lines with their dashes."""
     numbers = range(len(names)) if indexes is None else indexes
+
+    def swatch(index: int) -> str:
+        if not lines:
+            return f"background:{colour(index)}"
+        border = BORDERS[(index // COLOURS) % len(BORDERS)]
+        return f"height:0;vertical-align:.25em;border-top:3px {border} {colour(index)}"
+
     items = [
-        f'<span class="key"><i style="background:{colour(index)}"></i>{escape(name)}</span>'
+        f'<span class="key"><i style="{swatch(index)}"></i>{escape(name)}</span>'
         for index, name in zip(numbers, names, strict=True)
     ]
     return f'<p class="legend">{"".join(items)}</p>'
@@ -221,7 +233,7 @@ class Chart:
 
     def html(self) -> str:
         """The chart for a page whose style sheet has the colours."""
-        return svg(self.axes, self.label) + (legend(self.names) if self.names else "")
+        return svg(self.axes, self.label) + (legend(self.names, lines=True) if self.names else "")
 
     def document(self, style: str) -> str:
         """The chart as an SVG document of its own, with the legend below.

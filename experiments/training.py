@@ -47,6 +47,7 @@ __all__ = [
     "find_algorithm",
     "load_trained",
     "make_vector_env",
+    "task_hyperparameters",
     "train_in",
 ]
 
@@ -188,7 +189,7 @@ def train_in(
     algorithm = find_algorithm(algorithm)
     if not (folder / TRAINING).is_file():
         shutil.rmtree(folder / POLICY, ignore_errors=True)
-        values = _hyperparameters(algorithm, task, hyperparameters)
+        values = task_hyperparameters(algorithm, task, hyperparameters)
         config = {"task": task.document(), "algorithm": algorithm, "steps": steps, "seed": seed}
         tracking = Tracking(track, folder, {**config, "hyperparameters": values})
         recorder = _CurveWriter(task, curve, steps, on_progress, tracking)
@@ -342,10 +343,11 @@ def _trainer(algorithm: str, task: TaskSpec) -> Callable[..., Any]:
     return partial(train_agent, algorithm, make_envs)
 
 
-def _hyperparameters(
+def task_hyperparameters(
     algorithm: str, task: TaskSpec, overrides: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Stored hyperparameters of the task, with the overrides."""
+    """Stored hyperparameters of an algorithm for a task, with the overrides."""
+    algorithm = find_algorithm(algorithm)
     if ":" in algorithm:
         return dict(overrides)
     given = dict(overrides)

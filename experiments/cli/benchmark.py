@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,13 +13,12 @@ from chipgym.experiments.cli.output import (
     RunDisplay,
     output_console,
     print_json,
-    ranking_table,
     remark,
+    show_ranking,
 )
 
 if TYPE_CHECKING:
     from chipgym.experiments.runner import Plan, Run
-    from chipgym.experiments.summary import Summary
 
 __all__ = ["benchmark"]
 
@@ -107,34 +106,23 @@ def _show_plan(plan: Plan, cores: int, as_json: bool) -> None:
 
 def _show_results(run: Run, folder: Path, report: bool, as_json: bool) -> None:
     """Write summary and report, and print the rankings."""
-    from chipgym.experiments.grouping import by_environment
+    from chipgym.experiments.grouping import summarise_environments, summary_document
     from chipgym.experiments.summary import summarise
     from chipgym.simulators.core.files import write_json
 
     with remark("statistics and report", quiet=as_json):
-        summary = summarise(run)
-        parts = by_environment(run)
-        groups = {env: summarise(part) for env, part in parts.items()} if len(parts) > 1 else {}
-        document: dict[str, Any] = summary.document()
-        if groups:
-            document["environments"] = {env: part.document() for env, part in groups.items()}
+        summary, groups = summarise(run), summarise_environments(run)
+        document = summary_document(summary, groups)
         write_json(folder / "summary.json", document)
         if report:
             from chipgym.experiments.report import write_report
 
-            write_report(run, summary, folder / "report.html")
+            write_report(run, summary, folder / "report.html", groups)
     if as_json:
         print_json({"folder": str(folder), **document})
         return
     for part in groups.values() or [summary]:
-        _show_ranking(part)
+        show_ranking(part)
     typer.echo(f"results: {folder}")
     if report:
         typer.echo(f"report: {folder / 'report.html'}")
-
-
-def _show_ranking(summary: Summary) -> None:
-    output_console().print(ranking_table(summary))
-    for label, instances in summary.excluded.items():
-        if instances:
-            typer.echo(f"{label}: instances {list(instances)} do not count in the score (see docs)")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -26,7 +25,8 @@ from rich.table import Table
 
 from chipgym.experiments.jobs import JobOutcome
 from chipgym.experiments.jobs import Progress as JobProgress
-from chipgym.experiments.summary import Summary, readable
+from chipgym.experiments.summary import Summary
+from chipgym.experiments.texts import number, quantity, readable, span
 from chipgym.simulators.core.errors import InvalidValueError
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "print_json",
     "ranking_table",
     "remark",
+    "show_ranking",
     "status_console",
 ]
 
@@ -98,28 +99,26 @@ def ranking_table(summary: Summary) -> Table:
         table.add_column(readable(name), justify="right")
     for name in ("evalua-\ntions", "training\nsteps", "seeds"):
         table.add_column(name, justify="right", no_wrap=True)
-    for rank, agent in enumerate(summary.agents, 1):
+    for place, name, agent in summary.lines():
         iqm = agent.iqm
-        cells = [str(rank), agent.name, number(iqm.value)]
-        cells.append(f"[{number(iqm.low)}, {number(iqm.high)}]")
+        cells = [place, name, number(iqm.value), f"[{number(iqm.low)}, {number(iqm.high)}]"]
+        if not agent.complete:
+            cells[2:] = ["-", "-"]
         for labels in columns.values():
             means = [agent.mean_metric[label] for label in labels if label in agent.mean_metric]
             cells += [quantity(sum(means) / len(labels)) if len(means) == len(labels) else "-"]
-        cells += [f"{agent.evaluations:,.0f}", f"{agent.training_steps:,}", str(agent.seeds)]
+        costs = agent.task_evaluations, agent.task_training_steps
+        cells += [*(span(cost.values()) for cost in costs), str(agent.seeds)]
         table.add_row(*map(escape, cells))
     return table
 
 
-def quantity(value: float) -> str:
-    """A metric: five digits or a little more, thousands apart."""
-    if abs(value) >= 1e7:
-        return f"{value:.4e}"
-    return f"{value:,.1f}" if abs(value) >= 1000 else f"{value:.5g}"
-
-
-def number(value: float) -> str:
-    """A score with four decimals, or a dash."""
-    return "-" if math.isnan(value) else f"{value:.4f}"
+def show_ranking(summary: Summary) -> None:
+    """Print the ranking of a run, and which instances do not count."""
+    output_console().print(ranking_table(summary))
+    for label, instances in summary.excluded.items():
+        if instances:
+            print(f"{label}: instances {list(instances)} do not count in the score (see docs)")
 
 
 class RunDisplay:

@@ -6,7 +6,7 @@ import os
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -17,9 +17,9 @@ from chipgym.experiments.cli.output import (
     output_console,
     parse_settings,
     print_json,
-    quantity,
     status_console,
 )
+from chipgym.experiments.texts import quantity
 from chipgym.simulators.core.errors import InvalidValueError
 from chipgym.simulators.core.hashing import content_hash
 
@@ -139,19 +139,17 @@ def _check(plan: TuningPlan) -> None:
     from chipgym.experiments.suite import AgentSpec
     from chipgym.experiments.training import check_algorithm, check_form
 
-    corners: dict[str, Any] = {
-        name: spec.choices[0] if spec.choices else spec.low for name, spec in plan.space.items()
-    }
-    corners = {
-        name: int(value) if plan.space[name].integer else value for name, value in corners.items()
-    }
-    both = {**plan.fixed, **corners}
     if plan.kind == "algorithm":
-        check_algorithm(plan.method, both)
         check_form(plan.method, plan.task)
-        return
-    agent = {"name": "trial", "searcher": plan.method, "budget": 1, "hyperparameters": both}
-    check_searcher(AgentSpec.parse(agent), plan.task)
+    for last in (False, True):
+        ends = {name: spec.end(last) for name, spec in plan.space.items()}
+        values = {**plan.fixed, **ends}
+        if plan.kind == "algorithm":
+            check_algorithm(plan.method, values)
+        else:
+            agent = {"name": "trial", "searcher": plan.method, "budget": 1}
+            spec = AgentSpec.parse({**agent, "hyperparameters": values})
+            check_searcher(spec, plan.task)
 
 
 def _save(found: Tuning, save_to: Path | None) -> Path | None:

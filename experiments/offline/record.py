@@ -46,23 +46,17 @@ Env = gymnasium.Env[Any, Any]
 
 
 class _Recorder(gymnasium.Wrapper[Any, Any, Any, Any]):
-    """Keeps what passes between a policy and its environment.
+    """Keeps what passes between a policy and its environment."""
 
-    Instances of a train split are drawn from the seed, so they are not asked for by number.
-    """
-
-    def __init__(self, env: Env, split: str) -> None:
+    def __init__(self, env: Env) -> None:
         super().__init__(env)
-        self.split = split
         self.steps: dict[str, list[Any]] = {}
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Any, dict[str, Any]]:
         """Start an episode, and forget the one before."""
-        observation, info = self.env.reset(
-            seed=seed, options=options if self.split == "test" else None
-        )
+        observation, info = self.env.reset(seed=seed, options=options)
         self.steps = {name: [] for name in ("actions", "rewards", "terminations", "truncations")}
         self.steps["observations"] = [np.array(observation)]
         self.steps["masks"] = [_mask(info)]
@@ -141,7 +135,7 @@ def play(
         raise InvalidValueError(
             "agent", agent, "a policy of one agent; datasets have one each step"
         )
-    env = _Recorder(make_env(task), task.split)
+    env = _Recorder(make_env(task))
     try:
         check_spaces(env)
         for count, instance in enumerate(task.instance_indexes, 1):
@@ -248,7 +242,7 @@ def record_results(
         if spec.label == wanted and (not agents or result.agent in agents)
     ]
     spec = chosen[0][0]
-    env = _Recorder(make_env(spec), spec.split)
+    env = _Recorder(make_env(spec))
     check_spaces(env)
     episodes: list[Episode] = []
     try:

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from chipgym.experiments.comparison import Comparison, Difference, manifest_differences
-from chipgym.experiments.curves import learning_curves
-from chipgym.experiments.plots import interval_chart, learning_curve_chart, profile_chart
-from chipgym.experiments.report.page import html_page, ranks_section, section
-from chipgym.experiments.statistics import Interval, Strata, probability_of_improvement
-from chipgym.experiments.summary import Summary, agent_scores, on_common_tasks, readable
+from chipgym.experiments.grouping import by_environment, summarise_environments
+from chipgym.experiments.report.page import html_page
+from chipgym.experiments.report.parts import (
+    curves_section,
+    limits,
+    profile_section,
+    ranking_section,
+    ranks_section,
+    section,
+    table,
+    tasks_section,
+)
+from chipgym.experiments.runner import Run
+from chipgym.experiments.statistics import Strata, probability_of_improvement
+from chipgym.experiments.summary import Summary, agent_scores, on_common_tasks
 from chipgym.experiments.svg import escape
 from chipgym.simulators.core.files import write_text
 
@@ -21,12 +31,19 @@ RESAMPLES = 500
 """Bootstrap samples of each entry of the matrix of improvements."""
 
 
-def write_comparison(comparison: Comparison, summary: Summary, path: Path) -> None:
-    """Write the comparison of several runs as one HTML file."""
-    write_text(path, render_comparison(comparison, summary))
+def write_comparison(
+    comparison: Comparison,
+    summary: Summary,
+    path: Path,
+    groups: Mapping[str, Summary] | None = None,
+) -> None:
+    """Write the comparison of several runs as one HTML file; see `render_comparison`."""
+    write_text(path, render_comparison(comparison, summary, groups))
 
 
-def render_comparison(comparison: Comparison, summary: Summary) -> str:
+def render_comparison(
+    comparison: Comparison, summary: Summary, groups: Mapping[str, Summary] | None = None
+) -> str:
     """The comparison as HTML: no script, no external request, readable in light and in dark.
 
     Parameters
@@ -35,22 +52,35 @@ def render_comparison(comparison: Comparison, summary: Summary) -> str:
         The runs.
     summary : Summary
         `summarise` of its merged run.
+    groups : mapping, optional
+        `summarise_environments` of its merged run, where it is known already.
     """
+    found = summarise_environments(comparison.merged) if groups is None else groups
+    parts = by_environment(comparison.merged) if found else {}
+    middle = [section(env, _sections(part, found[env], 3)) for env, part in parts.items()] or [
+        _sections(comparison.merged, summary)
+    ]
     body = [
         _head(comparison, summary),
-        section("Ranking", _ranking(summary)),
+        *middle,
         section("Differences", _differences(comparison)),
-        section("Probability of improvement", _improvements(comparison, summary)),
-        section("Ranks", ranks_section(summary.ranks)),
-        section(
-            "Performance profile",
-            "<p class='lead'>How often a method scores above a threshold, over all seeds and "
-            "instances; the higher the line, the better.</p>" + profile_chart(summary),
-        ),
-        section("Learning curves", _curves(comparison)),
         section("What differs between the runs", _manifests(comparison)),
     ]
     return html_page(f"{' and '.join(comparison.names)}: ChipGym comparison", "".join(body))
+
+
+def _sections(run: Run, summary: Summary, level: int = 2) -> str:
+    """What is said of the agents on some of the shared tasks."""
+    return "".join(
+        (
+            ranking_section(run, summary, level),
+            tasks_section(summary, level),
+            section("Probability of improvement", _improvements(run, summary), level),
+            ranks_section(summary.ranks, level),
+            profile_section(summary, level),
+            curves_section(run, level),
+        )
+    )
 
 
 def _head(comparison: Comparison, summary: Summary) -> str:
@@ -65,24 +95,8 @@ def _head(comparison: Comparison, summary: Summary) -> str:
     return (
         f"<h1>{escape(' and '.join(comparison.names))}</h1>"
         f"<p class='lead'>{len(comparison.runs)} runs on the tasks and test instances that all of "
-        f"them have: {escape(tasks)}.</p>{_table(heads, rows, 'facts')}"
-    )
-
-
-def _ranking(summary: Summary) -> str:
-    heads = ["#", "agent", "score (IQM)", "95 % interval"]
-    heads += [f"{label}: {readable(metric)}" for label, metric in summary.metrics.items()]
-    heads += ["evaluations", "seeds"]
-    rows = []
-    for rank, agent in enumerate(summary.agents, 1):
-        row = [str(rank), agent.name, _number(agent.iqm.value), _limits(agent.iqm)]
-        row += [f"{agent.mean_metric[label]:,.1f}" for label in summary.metrics]
-        rows.append([*row, f"{agent.evaluations:,.0f}", str(agent.seeds)])
-    return (
-        "<p class='lead'>Score: 0 is the random policy, 1 the reference. Interquartile mean with "
-        "a 95 % stratified bootstrap interval over seeds and instances. An agent that is not the "
-        "same in all runs is named with its run.</p>"
-        f"{_table(heads, rows)}{interval_chart(summary)}"
+        f"them have: {escape(tasks)}. An agent that is not the same in all runs is named with its "
+        f"run.</p>{_table(heads, rows, 'facts')}"
     )
 
 
@@ -104,16 +118,16 @@ def _difference_table(entries: list[Difference]) -> str:
     rows = []
     for entry in entries:
         sign = "▲" if entry.score.low > 0 else "▼" if entry.score.high < 0 else ""
-        row = [sign, entry.method, entry.task, _signed(entry.score.value), _limits(entry.score)]
+        row = [sign, entry.method, entry.task, _signed(entry.score.value), limits(entry.score)]
         change = entry.metric_change
         row += ["–" if math.isnan(change) else f"{100 * change:+.1f} %"]
         rows.append([*row, str(entry.wins), str(entry.ties), str(entry.losses)])
     return _table((*heads, "losses"), rows)
 
 
-def _improvements(comparison: Comparison, summary: Summary) -> str:
+def _improvements(run: Run, summary: Summary) -> str:
     names = [agent.name for agent in summary.agents]
-    scores = {name: agent_scores(comparison.merged, name) for name in names}
+    scores = {name: agent_scores(run, name) for name in names}
     head = "".join(f"<th>{escape(name)}</th>" for name in ("", "agent", *names))
     rows = []
     for rank, x in enumerate(names, 1):
@@ -145,16 +159,6 @@ def _chance(x: Strata, y: Strata) -> str:
     )
 
 
-def _curves(comparison: Comparison) -> str:
-    charts = []
-    for label, curves in learning_curves(comparison.merged).items():
-        levels = {comparison.merged.references[label].reference_policy: 1.0}
-        charts.append(f"<h3>{escape(label)}</h3>{learning_curve_chart(curves, levels)}")
-        if any(point.evaluations for series in curves.values() for point in series):
-            charts.append(learning_curve_chart(curves, levels, "evaluations"))
-    return "".join(charts)
-
-
 def _manifests(comparison: Comparison) -> str:
     found = manifest_differences(comparison.names, comparison.runs)
     if not found:
@@ -165,22 +169,8 @@ def _manifests(comparison: Comparison) -> str:
 
 
 def _table(heads: Iterable[str], rows: Iterable[Sequence[str]], kind: str = "") -> str:
-    head = "".join(f"<th>{escape(text)}</th>" for text in heads)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
-    )
-    return (
-        f"<div class='scroll'><table class='{kind}'><thead><tr>{head}</tr></thead>"
-        f"<tbody>{body}</tbody></table></div>"
-    )
-
-
-def _limits(interval: Interval) -> str:
-    return f"[{_number(interval.low)}, {_number(interval.high)}]"
-
-
-def _number(value: float) -> str:
-    return "–" if math.isnan(value) else f"{value:.4f}"
+    """A table of plain text."""
+    return table(heads, ([escape(cell) for cell in row] for row in rows), kind)
 
 
 def _signed(value: float) -> str:

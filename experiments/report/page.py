@@ -2,57 +2,70 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from chipgym.experiments.curves import learning_curves
 from chipgym.experiments.environments import make_env
-from chipgym.experiments.plots import (
-    gantt,
-    interval_chart,
-    learning_curve_chart,
-    profile_chart,
-    rank_figure,
+from chipgym.experiments.evaluation import start_episode
+from chipgym.experiments.grouping import by_environment, summarise_environments
+from chipgym.experiments.plots import gantt
+from chipgym.experiments.report.parts import (
+    best_of,
+    curves_section,
+    profile_section,
+    ranking_section,
+    ranks_section,
+    regret_section,
+    section,
+    tasks_section,
 )
-from chipgym.experiments.ranks import ALPHA, RankSummary
 from chipgym.experiments.report.style import STYLE
 from chipgym.experiments.results import JobResult
 from chipgym.experiments.runner import Run
-from chipgym.experiments.summary import AgentSummary, Summary, readable
+from chipgym.experiments.suite import slug
+from chipgym.experiments.summary import Summary
 from chipgym.experiments.svg import escape
+from chipgym.experiments.texts import quantity, readable
 from chipgym.leaderboards.schema import EpisodeRecord
 from chipgym.simulators.core.files import write_text
 
-__all__ = ["html_page", "ranks_section", "render_report", "section", "write_report"]
-
-LIMITS = ("value", "low", "high")
-NEAR = 0.05
-"""Distance in score from the reference within which methods are shown enlarged."""
+__all__ = ["html_page", "render_report", "write_report"]
 
 
-def write_report(run: Run, summary: Summary, path: Path) -> None:
-    """Write the report of a run as one HTML file."""
-    write_text(path, render_report(run, summary))
+def write_report(
+    run: Run, summary: Summary, path: Path, groups: Mapping[str, Summary] | None = None
+) -> None:
+    """Write the report of a run as one HTML file; the arguments are those of `render_report`."""
+    write_text(path, render_report(run, summary, groups))
 
 
-def render_report(run: Run, summary: Summary) -> str:
-    """The report as HTML: no script, no external request, readable in light and in dark."""
-    sections = [
-        _head(run, summary),
-        section("Ranking", _ranking(run, summary)),
-        section("Learning curves", _curves(run, summary)),
-        section(
-            "Performance profile",
-            "<p class='lead'>How often a method scores above a threshold, over all seeds and "
-            "instances; the higher the line, the better.</p>" + profile_chart(summary),
+def render_report(run: Run, summary: Summary, groups: Mapping[str, Summary] | None = None) -> str:
+    """The report as HTML: no script, no external request, readable in light and in dark.
+
+    Parameters
+    ----------
+    run, summary : Run, Summary
+    groups : mapping, optional
+        `summarise_environments` of the run, where it is known already.
+    """
+    found = summarise_environments(run) if groups is None else groups
+    parts = by_environment(run) if found else {}
+    title = f"Suite {escape(summary.suite)}"
+    body = [
+        f"<h1>{title}</h1><p class='lead'>{escape(run.suite.description)}</p>",
+        _head(summary, found),
+        *(
+            [_all_tasks(run, summary), *(_environment(parts[env], found[env]) for env in parts)]
+            if found
+            else [_sections(run, summary)]
         ),
-        section("Ranks", ranks_section(summary.ranks)),
-        section("Regret", _regret(summary)),
         section("One episode", _episodes(run, summary)),
         section("How this was made", _provenance(run)),
     ]
-    return html_page(f"{summary.suite}: ChipGym report", "".join(sections))
+    return html_page(f"{summary.suite}: ChipGym report", "".join(body))
 
 
 def html_page(title: str, body: str) -> str:
@@ -65,142 +78,74 @@ def html_page(title: str, body: str) -> str:
     )
 
 
-def section(title: str, content: str) -> str:
-    """A section under a heading; nothing if there is nothing in it."""
-    return f"<section><h2>{escape(title)}</h2>{content}</section>" if content else ""
-
-
-def _head(run: Run, summary: Summary) -> str:
-    best = summary.agents[0]
-    tasks = ", ".join(f"{label} ({count})" for label, count in summary.instances.items())
-    return (
-        f"<h1>Suite {escape(summary.suite)}</h1><p class='lead'>{escape(run.suite.description)}</p>"
-        f"<p>Best: <b>{escape(best.name)}</b>, score {_number(best.iqm.value)} "
-        f"[{_number(best.iqm.low)}, {_number(best.iqm.high)}]. "
-        f"Tasks (test instances): {escape(tasks)}.</p>"
-    )
-
-
-def _ranking(run: Run, summary: Summary) -> str:
-    heads = ["#", "agent", "score (IQM)", "95 % interval", "P(better than reference)"]
-    heads += [f"{label}: {readable(metric)}" for label, metric in summary.metrics.items()]
-    heads += ["evaluations", "training steps", "seeds"]
-    trained = {agent.name for agent in run.suite.agents if agent.algorithm is not None}
-    rows = [
-        _ranking_row(rank, agent, list(summary.metrics), agent.name in trained)
-        for rank, agent in enumerate(summary.agents, 1)
-    ]
-    head = "".join(f"<th>{escape(name)}</th>" for name in heads)
-    references = {entry.reference_policy for entry in run.references.values()}
-    excluded = "".join(
-        f"<p class='note'>{escape(label)}: instances {list(instances)} are excluded from the "
-        "score: random and reference are too close there.</p>"
-        for label, instances in summary.excluded.items()
-        if instances
+def _head(summary: Summary, groups: Mapping[str, Summary]) -> str:
+    """Who is best, and what there is on the page."""
+    if not groups:
+        return f"<p>{best_of(summary)}Tasks (test instances): {escape(_tasks(summary))}.</p>"
+    rows = "".join(
+        f"<li><a href='#{slug(env)}'>{escape(env)}</a>: {escape(_tasks(part))}. "
+        f"{best_of(part)}</li>"
+        for env, part in groups.items()
     )
     return (
-        "<p class='lead'>Score = (random − x) / (random − reference) on each test instance: 0 is "
-        f"the random policy, 1 is the reference ({escape(', '.join(sorted(references)))}), above "
-        "1 is better. Interquartile mean with a 95 % stratified bootstrap interval over seeds and "
-        "instances.</p>"
-        f"<div class='scroll'><table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody>"
-        f"</table></div>{excluded}{interval_chart(summary)}{_near_reference(summary)}"
+        "<p>Scores compare over the same tasks only, and most agents are for one environment: so "
+        "each environment has a ranking of its own. Environments, with their tasks (test "
+        f"instances):</p><ul>{rows}</ul>"
     )
 
 
-def _near_reference(summary: Summary) -> str:
-    """The interval chart again for the methods near the reference, if the axis hides them."""
-    values = [agent.iqm.value for agent in summary.agents if math.isfinite(agent.iqm.value)]
-    near = [value for value in values if abs(value - 1.0) < NEAR]
-    if len(near) < 2 or len(near) == len(values):
+def _tasks(summary: Summary) -> str:
+    return ", ".join(f"{label} ({count})" for label, count in summary.instances.items())
+
+
+def _all_tasks(run: Run, summary: Summary) -> str:
+    """What compares across environments: the agents that took part in everything."""
+    if len(summary.complete) < 2:
         return ""
-    return f"<h3>Near the reference</h3>{interval_chart(summary, near=NEAR)}"
-
-
-def _ranking_row(rank: int, agent: AgentSummary, labels: list[str], trained: bool) -> str:
-    interval = f"[{_number(agent.iqm.low)}, {_number(agent.iqm.high)}]"
-    better = "–" if agent.improvement is None else f"{agent.improvement.value:.2f}"
-    cells = [str(rank), escape(agent.name), _number(agent.iqm.value), interval, better]
-    means = (agent.mean_metric.get(label) for label in labels)
-    cells += ["–" if mean is None else f"{mean:,.1f}" for mean in means]
-    cells += [f"{agent.evaluations:,.0f}", f"{agent.training_steps:,}", str(agent.seeds)]
-    kind = " class='trained'" if trained else ""
-    return f"<tr{kind}>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
-
-
-def _curves(run: Run, summary: Summary) -> str:
-    """Learning curves of each task, with the best ready policy and the reference as levels."""
-    trained = {agent.name for agent in run.suite.agents if agent.algorithm is not None}
-    charts = []
-    for label, curves in learning_curves(run).items():
-        levels = {run.references[label].reference_policy: 1.0}
-        others = {
-            agent.name: agent.task_iqm[label].value
-            for agent in summary.agents
-            if agent.name not in trained
-            and label in agent.task_iqm
-            and math.isfinite(agent.task_iqm[label].value)
-        }
-        if others:
-            best = max(others, key=lambda name: others[name])
-            if abs(others[best] - 1.0) > 1e-3:
-                levels[best] = others[best]
-        charts.append(f"<h3>{escape(label)}</h3>{learning_curve_chart(curves, levels)}")
-        if any(point.evaluations for series in curves.values() for point in series):
-            charts.append(learning_curve_chart(curves, levels, "evaluations"))
-    if not charts:
-        return ""
-    return (
-        "<p class='lead'>Score of the agent in training on some of the test instances, which only "
-        "draw the curve. Band: 95 % interval over seeds.</p>" + "".join(charts)
+    shown = dataclasses.replace(summary, agents=summary.complete)
+    body = "".join(
+        (
+            ranking_section(run, shown, 3),
+            profile_section(shown, 3),
+            ranks_section(shown.ranks, 3),
+        )
     )
+    return section("All environments", body)
 
 
-def ranks_section(ranks: RankSummary) -> str:
-    """Average ranks as a chart, with what Friedman's test says."""
-    figure = rank_figure(ranks)
-    if figure is None:
-        return ""
-    verdict = "differ" if ranks.p_value < ALPHA else "cannot be told apart"
-    return (
-        f"<p class='lead'>Methods are ranked on each of the {ranks.blocks} instances (score: mean "
-        f"over seeds). By Friedman's test they {verdict} (χ² = {ranks.statistic:.1f}, "
-        f"p = {ranks.p_value:.2g}). A bar at the left joins methods whose average ranks differ by "
-        f"less than Nemenyi's critical difference at 5 %, {ranks.critical_difference:.2f}. Light "
-        f"bars: 95 % bootstrap intervals.</p>{figure.html()}"
-    )
+def _environment(run: Run, summary: Summary) -> str:
+    """The part of a report that is about one environment."""
+    env = run.suite.tasks[0].env
+    return section(env, f"<p>{best_of(summary)}</p>{_sections(run, summary, 3)}", anchor=slug(env))
 
 
-def _regret(summary: Summary) -> str:
-    """How far each method is from the optimum, where that is known."""
-    if not summary.regret:
-        return ""
-    heads = "".join(f"<th>{escape(text)}</th>" for text in ("#", "agent", *summary.regret))
-    rows = []
-    for rank, agent in enumerate(summary.agents, 1):
-        cells = [str(rank), escape(agent.name)]
-        for entries in summary.regret.values():
-            value, low, high = (100 * getattr(entries[agent.name], k) for k in LIMITS)
-            cells.append("–" if math.isnan(value) else f"{value:.2f} [{low:.2f}, {high:.2f}]")
-        rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
-    return (
-        "<p class='lead'>Distance from the known optimum, in percent of it: mean over seeds and "
-        "instances with its 95 % interval.</p><div class='scroll'><table><thead><tr>"
-        f"{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+def _sections(run: Run, summary: Summary, level: int = 2) -> str:
+    """Everything that is said of agents on some tasks."""
+    return "".join(
+        (
+            ranking_section(run, summary, level),
+            tasks_section(summary, level),
+            curves_section(run, level),
+            profile_section(summary, level),
+            ranks_section(summary.ranks, level),
+            regret_section(summary, level),
+        )
     )
 
 
 def _episodes(run: Run, summary: Summary) -> str:
     """The best agent's schedule of one instance, and the reference's of the same one."""
-    task = run.suite.tasks[0].label
-    policies = {entry.reference_policy for entry in run.references.values()}
-    reference = next((a.name for a in run.suite.agents if a.policy in policies), None)
-    charts = []
-    for name in dict.fromkeys([summary.agents[0].name, reference]):
-        result = next((r for r in run.results if r.agent == name and r.task == task), None)
-        if result is not None and _drawable(result.records[0]):
-            charts.append(_episode(run, result))
-    return "".join(charts)
+    for task in run.suite.tasks:
+        found = {r.agent: r for r in reversed(run.results) if r.task == task.label}
+        if not any(_drawable(result.records[0]) for result in found.values()):
+            continue
+        scores = {a.name: a.task_iqm[task.label].value for a in summary.agents if a.name in found}
+        best = max(scores, key=lambda name: _or_lowest(scores[name]))
+        policy = run.references[task.label].reference_policy
+        reference = next((a.name for a in run.suite.agents if a.policy == policy), best)
+        shown = (found[name] for name in dict.fromkeys([best, reference]) if name in found)
+        return "".join(_episode(run, result) for result in shown if _drawable(result.records[0]))
+    return ""
 
 
 def _drawable(record: EpisodeRecord) -> bool:
@@ -224,7 +169,7 @@ def _names(run: Run, record: EpisodeRecord) -> tuple[tuple[str, ...], tuple[str,
     task = next(task for task in run.suite.tasks if task.label == record.task)
     env = make_env(task)
     try:
-        env.reset(seed=record.instance, options={"instance": record.instance})
+        start_episode(env, record.instance)
         instance: Any = getattr(env.unwrapped, "instance", None)
         platform = getattr(instance, "platform", None)
         applications = getattr(instance, "applications", ())
@@ -257,8 +202,8 @@ def _provenance(run: Run) -> str:
 
 
 def _mean(value: float | None) -> str:
-    return "–" if value is None else f"{value:,.1f}"
+    return "–" if value is None else quantity(value)
 
 
-def _number(value: float) -> str:
-    return "–" if math.isnan(value) else f"{value:.4f}"
+def _or_lowest(value: float) -> float:
+    return -math.inf if math.isnan(value) else value

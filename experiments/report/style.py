@@ -21,8 +21,9 @@ th { color: var(--muted); font-weight: 600; white-space: normal; vertical-align:
   min-width: 3.2rem; } th:nth-child(2), td:nth-child(2) { text-align: left; }
 table.facts td { text-align: left; white-space: normal; vertical-align: top; }
 table.facts th { text-align: left; } tbody tr:hover { background: var(--shade); }
+small { color: var(--muted); } ul { padding-left: 1.2rem; } a { color: var(--c0); }
+table.tasks td { vertical-align: top; line-height: 1.35; }
 table.matrix td { text-align: center; } table.matrix td:nth-child(2) { text-align: left; }
-tr.trained td:nth-child(2) { font-weight: 600; }
 svg { display: block; width: 100%; min-width: 40rem; height: auto; margin: .4rem 0; }
 svg text { fill: var(--ink); font: 12px system-ui, sans-serif; }
 svg text.tick, svg text.note { fill: var(--muted); font-size: 11px; }

@@ -52,6 +52,13 @@ class ParameterSpec(Description):
             raise ValueError("low < high, and low > 0 with log")
         return self
 
+    def end(self, last: bool) -> Any:
+        """The first or the last of the choices; the lower or the upper end of the range."""
+        if self.choices is not None:
+            return self.choices[-1 if last else 0]
+        value = self.high if last else self.low
+        return int(value or 0) if self.integer else value
+
     def suggest(self, trial: Any, name: str) -> Any:
         """Ask a trial of Optuna for a value."""
         if self.choices is not None:

@@ -160,6 +160,20 @@ def test_improvement_properties(seeds_x: int, seeds_y: int, instances: int, key:
     assert probability_of_improvement(x, x, resamples=50).value == pytest.approx(0.5)
 
 
+def test_improvement_draws_instances_jointly_and_seeds_apart() -> None:
+    rng = np.random.default_rng(4)
+    x, y = rng.normal(size=(3, 5)), rng.normal(0.3, size=(2, 5))
+    generator = np.random.Generator(np.random.PCG64(7))
+    drawn = [generator.integers(size, size=(400, size)) for size in (3, 2, 5)]
+    means = [
+        np.mean([x[i, k] > y[j, k] for i in rows for j in others for k in columns])
+        for rows, others, columns in zip(*drawn, strict=True)
+    ]
+    found = probability_of_improvement([x], [y], resamples=400, seed=7)
+    expected = np.percentile(means, [2.5, 97.5])
+    assert (found.low, found.high) == pytest.approx(tuple(expected), abs=1e-12)
+
+
 def test_improvement_wants_paired_instances() -> None:
     with pytest.raises(InvalidValueError, match="same instances"):
         probability_of_improvement([np.zeros((1, 2))], [np.zeros((1, 3))])

@@ -5,19 +5,21 @@ from __future__ import annotations
 import itertools
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import jsonschema
 import pytest
 import yaml
 
+from chipgym.agents.search import registry
 from chipgym.experiments.executors import make_executor
 from chipgym.experiments.grouping import by_environment
 from chipgym.experiments.runner import load_run, plan_suite, run_suite
 from chipgym.experiments.search_record import read_search
-from chipgym.experiments.suite import SUITES, Suite, suite_names, suite_schema
+from chipgym.experiments.suite import SUITES, Suite, load_suite, suite_names, suite_schema
 from chipgym.experiments.summary import summarise
-from chipgym.simulators.core.errors import InvalidValueError, UnknownNameError
+from chipgym.simulators.core.errors import FileFormatError, InvalidValueError, UnknownNameError
 
 QUEUE, DESIGN = "fake_scheduling:fakes/Queue-v0", "fake_design:fakes/SafeDesign-v0"
 
@@ -162,3 +164,40 @@ def test_the_published_schema_is_that_of_the_code_and_takes_all_suites() -> None
         jsonschema.validate(document, published)
     with pytest.raises(jsonschema.ValidationError, match="'tsks' was unexpected"):
         jsonschema.validate({"name": "x", "tsks": [], "tasks": [], "agents": []}, published)
+
+
+@pytest.mark.parametrize("seeds", [[], [3, 3], 0])
+def test_seeds_of_an_agent_are_distinct_and_not_none(mixed: dict[str, Any], seeds: Any) -> None:
+    mixed["agents"][0]["seeds"] = seeds
+    with pytest.raises(InvalidValueError, match="seeds"):
+        Suite.parse(mixed)
+
+
+def test_jobs_made_with_other_stored_hyperparameters_are_not_reused(
+    mixed: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mixed["agents"] = [mixed["agents"][2]]
+    mixed["tasks"] = mixed["tasks"][1:]
+    plan = plan_suite(Suite.parse(mixed), tmp_path)
+    run_suite(plan, make_executor("serial", 1))
+    run_suite(plan, make_executor("serial", 1))
+    stored = registry.searcher_hyperparameters
+
+    def changed(*arguments: Any) -> Any:
+        found = stored(*arguments)
+        return SimpleNamespace(values={**found.values, "population": 99})
+
+    monkeypatch.setattr(registry, "searcher_hyperparameters", changed)
+    with pytest.raises(FileFormatError, match="stored now: population differ"):
+        run_suite(plan, make_executor("serial", 1))
+    assert load_run(tmp_path).results  # what is there can still be read
+
+
+@pytest.mark.parametrize("name", suite_names())
+def test_searchers_are_compared_with_random_search_of_the_same_budget(name: str) -> None:
+    suite = load_suite(name)
+    for task in suite.tasks:
+        agents = [agent for agent in suite.agents if agent.applies_to(task)]
+        assert any(agent.policy == "random" for agent in agents)
+        budgets = {a.budget_for(task) for a in agents if a.searcher is not None}
+        assert budgets == {a.budget_for(task) for a in agents if a.searcher == "random-search"}

@@ -9,9 +9,11 @@ import pytest
 import yaml
 
 from chipgym.agents.core.hyperparameters import Provenance, load_hyperparameters
+from chipgym.experiments.cli.main import main
 from chipgym.experiments.executors import make_executor
 from chipgym.experiments.suite import TaskSpec
-from chipgym.experiments.tuning.space import ParameterSpec, load_space
+from chipgym.experiments.training import check_algorithm
+from chipgym.experiments.tuning.space import SPACES, ParameterSpec, load_space
 from chipgym.experiments.tuning.store import user_folder, write_entry
 from chipgym.experiments.tuning.study import Trial, Tuning, TuningPlan, tune
 from chipgym.simulators.core.errors import FileFormatError, UnknownNameError
@@ -75,6 +77,21 @@ def test_spaces_are_checked(tmp_path: Path) -> None:
         path.write_text(text)
         with pytest.raises(FileFormatError, match=words):
             load_space("ppo", path)
+
+
+@pytest.mark.parametrize("last", [False, True])
+@pytest.mark.parametrize("method", sorted(yaml.safe_load(SPACES.read_text(encoding="utf-8"))))
+def test_the_ends_of_every_space_are_hyperparameters(method: str, last: bool) -> None:
+    check_algorithm(method, {name: spec.end(last) for name, spec in load_space(method).items()})
+
+
+def test_the_command_checks_both_ends(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    space = tmp_path / "space.yaml"
+    space.write_text("gamma: {low: 0.9, high: 1.5}")
+    with pytest.raises(SystemExit) as ended:
+        main(["tune", "chipgym/SocScheduling-v0", "--agent", "ppo", "--space", str(space)])
+    assert ended.value.code == 2
+    assert "gamma" in capsys.readouterr().err
 
 
 def test_an_entry_is_written_and_the_rest_stays(tmp_path: Path) -> None:
