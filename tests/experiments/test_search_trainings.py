@@ -1,4 +1,4 @@
-"""A budget of trainings: interrupted and resumed searches pay for the same networks as whole ones."""
+"""A budget of trainings: a resumed search pays for the same networks as an uninterrupted one."""
 
 from __future__ import annotations
 
