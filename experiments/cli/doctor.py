@@ -11,6 +11,7 @@ import platform
 import shutil
 import sys
 import time
+import tomllib
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
@@ -105,11 +106,7 @@ def _requirements() -> tuple[dict[str, str], dict[str, dict[str, str]]]:
     """Return the lowest version of each core library, and the same of each extra."""
     core: dict[str, str] = {}
     extras: dict[str, dict[str, str]] = {extra: {} for extra in EXTRA_PURPOSES}
-    try:
-        lines = requires("chipgym") or []
-    except PackageNotFoundError:
-        lines = []
-    for line in lines:
+    for line in _requirement_lines():
         requirement, _, marker = line.partition(";")
         name, _, lowest = requirement.partition(">=")
         name = name.partition("[")[0].strip()
@@ -119,6 +116,21 @@ def _requirements() -> tuple[dict[str, str], dict[str, dict[str, str]]]:
         elif extra in extras and name != "chipgym":
             extras[extra][name] = lowest.strip()
     return core, extras
+
+
+def _requirement_lines() -> list[str]:
+    """Return what the installed package asks for, or else the project file of a checkout."""
+    try:
+        lines = requires("chipgym")
+    except PackageNotFoundError:
+        lines = None
+    project = Path(chipgym.__file__).resolve().parents[1] / "pyproject.toml"
+    if lines is not None or not project.is_file():
+        return lines or []
+    document = tomllib.loads(project.read_text(encoding="utf-8"))["project"]
+    extras = document["optional-dependencies"]
+    optional = [f"{line}; extra == '{extra}'" for extra in extras for line in extras[extra]]
+    return [*document["dependencies"], *optional]
 
 
 def _check_python() -> Check:
