@@ -32,7 +32,7 @@ POLL_S = 1.0
 VISIBLE_S = 10.0
 """Seconds that a shared file system may take to show what a worker has written."""
 
-CONNECT_S, HEALTH_S = 5.0, 60.0
+CONNECT_S, HEALTH_S = 5.0, 120.0
 """Seconds for a connection to a cluster, and for its answer."""
 
 MIB = 2**20
