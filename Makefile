@@ -7,6 +7,8 @@ PIP_FLAGS ?=
 # Passed on to `chipgym benchmark quick` and to pytest.
 DEMO_ARGS ?=
 TEST_ARGS ?=
+# `make test COVERAGE="--cov --cov-report=term:skip-covered"` measures coverage as well.
+COVERAGE ?=
 # Test processes. They are few by default: each loads PyTorch (about 0.5 GB).
 JOBS ?= 2
 
@@ -38,7 +40,7 @@ demo: $(VENV)/.installed ## install, then train and rank agents of all families 
 
 test: $(VENV)/.installed-dev ## install with the development tools, then run the tests
 	$(BIN)/chipgym doctor --warm-up
-	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(TEST_ARGS)
+	COVERAGE_CORE=ctrace $(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(COVERAGE) $(TEST_ARGS)
 
 # The longer form: coverage, every study and suite in small, the site, and the throughput.
 test-all: $(VENV)/.installed-dev ## everything that can be tested, with coverage (about two hours)

@@ -2,12 +2,13 @@
 
 A kind is a method on an environment and scenario. Times come from the runs beside the planned one,
 or else from ``suites/calibration.json``, which was made by this module from a run on one core and
-is scaled to this machine by the plain-Python yardstick. Where a scenario is unknown, the slowest
-other one of the same environment and method counts.
+is scaled to this machine by the plain-Python yardstick; `main` renews it. Where a scenario is
+unknown, the slowest other one of the same environment and method counts.
 """
 
 from __future__ import annotations
 
+import argparse
 import itertools
 import json
 from collections.abc import Iterable, Sequence
@@ -20,10 +21,10 @@ from pydantic import Field
 from chipgym.experiments.jobs import Job
 from chipgym.experiments.suite import SUITES
 from chipgym.simulators.core.description import Description
-from chipgym.simulators.core.errors import ChipGymError
-from chipgym.simulators.core.files import read_json
+from chipgym.simulators.core.errors import ChipGymError, check_range
+from chipgym.simulators.core.files import read_json, write_text
 
-__all__ = ["Calibration", "Estimator", "calibrate", "total_seconds"]
+__all__ = ["Calibration", "Estimator", "calibrate", "merged", "total_seconds"]
 
 CALIBRATION = SUITES / "calibration.json"
 JOB_S = 0.1
@@ -120,22 +121,25 @@ def total_seconds(seconds: Sequence[float], cores: int) -> float:
     return max(sum(seconds) / cores, max(seconds, default=0.0))
 
 
-def calibrate(run: Path, command: str, cpu: str) -> Calibration:
+def calibrate(run: Path, command: str, cpu: str, share: float = 1.0) -> Calibration:
     """Collect the times of a run's jobs.
 
     Parameters
     ----------
     run : Path
-        Folder of a finished run, made with one worker on an idle machine.
+        Folder of a run, best made with one worker on an idle machine.
     command, cpu : str
         For the record.
+    share : float
+        Part of a core that each worker had on average, where the machine was busy: times are
+        multiplied by it.
     """
     from chipgym.experiments.throughput.yardstick import measure_yardstick
 
     kinds = _times(run.glob("jobs/*/manifest.json"))
     rounded = {
         kind: KindTimes(
-            step_s=float(f"{times.step_s:.3g}"), instance_s=float(f"{times.instance_s:.3g}")
+            step_s=_rounded(share * times.step_s), instance_s=_rounded(share * times.instance_s)
         )
         for kind, times in sorted(kinds.items())
     }
@@ -184,13 +188,45 @@ def _nearest(known: dict[str, KindTimes], kind: str) -> KindTimes | None:
     return max(others, key=lambda times: (times.step_s, times.instance_s), default=None)
 
 
-if __name__ == "__main__":
-    import sys
+def merged(old: Calibration, new: Calibration) -> Calibration:
+    """Return a calibration with the kinds of another that it lacks, scaled to its machine."""
+    scale = old.yardstick_per_s / new.yardstick_per_s
+    kept = {
+        kind: KindTimes(
+            step_s=_rounded(scale * times.step_s), instance_s=_rounded(scale * times.instance_s)
+        )
+        for kind, times in old.kinds.items()
+    }
+    return new.model_copy(update={"kinds": dict(sorted({**kept, **new.kinds}.items()))})
 
+
+def _rounded(seconds: float) -> float:
+    return float(f"{seconds:.3g}")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Renew the stored calibration with the times of a run."""
     from chipgym.experiments.manifest import build_manifest
 
-    folder, made_by = Path(sys.argv[1]), sys.argv[2]
+    parser = argparse.ArgumentParser(prog="python -m chipgym.experiments.estimate")
+    parser.add_argument("run", type=Path, help="folder of a run that was made on this machine")
+    parser.add_argument("--made-by", required=True, help="command of the run, for the record")
+    parser.add_argument(
+        "--share", type=float, default=1.0, help="part of a core that each worker had, up to 1"
+    )
+    parser.add_argument("--alone", action="store_true", help="forget the kinds of other runs")
+    given = parser.parse_args(arguments)
+    check_range("share", given.share, 0.01, 1.0)
     empty: dict[str, Any] = {"configuration": {}, "seeds": [], "env_specs": {}, "started": ""}
     machine = build_manifest(**empty, simulator_versions={}, wall_s=0.0)
-    found = calibrate(folder, made_by, str(machine["cpu"]))
-    CALIBRATION.write_text(json.dumps(found.document(), indent=1) + "\n", encoding="utf-8")
+    found = calibrate(given.run, given.made_by, str(machine["cpu"]), given.share)
+    if not found.kinds:
+        parser.error(f"no finished jobs in {given.run}")
+    if CALIBRATION.is_file() and not given.alone:
+        found = merged(Calibration.load(CALIBRATION), found)
+    write_text(CALIBRATION, json.dumps(found.document(), indent=1) + "\n")
+    print(f"{CALIBRATION}: {len(found.kinds)} kinds of jobs")
+
+
+if __name__ == "__main__":
+    main()

@@ -5,6 +5,10 @@ A design environment is given a whole design as its one action: an episode is on
 ``info["design_key"]``, where there is one, names what was simulated: designs with equal keys have
 equal results, as those that differ only in knobs without effect. The budget counts distinct
 simulations. A design that comes again is answered from memory and costs nothing but its ask.
+
+An environment with a budget of its own, as co-design has of trainings, offers `begin_search()`, the
+count `paid_trainings` (None: no budget) and `recall(design, paid_trainings)`, which counts what a
+design of the record has cost. So an interrupted search has as much left as an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -127,7 +131,11 @@ def run_search(
             except NoAllowedDesignError:
                 ending = "no allowed design"
                 break
-            step = _replayed(writer, number, design) or evaluator.step(number, design)
+            step = _replayed(writer, number, design)
+            if step is None:
+                step = evaluator.step(number, design)
+            else:
+                evaluator.recall(step, design)
             simulated = step.evaluations > evaluator.spent
             evaluator.remember(step)
             writer.add(step)
@@ -151,6 +159,8 @@ class _Evaluator:
         self.metric = str(base.primary_metric)
         self.lower_is_better = bool(getattr(base, "lower_is_better", True))
         self._reset()
+        if hasattr(base, "begin_search"):
+            base.begin_search()
         self.instance_id = str(getattr(base, "instance_id", instance))
         self.known: dict[str, SearchStep] = {}
         self.keys: set[str] = set()
@@ -165,6 +175,16 @@ class _Evaluator:
         self.keys.add(step.key)
         self.spent = step.evaluations
 
+    @property
+    def _paid(self) -> int | None:
+        return getattr(self.env.unwrapped, "paid_trainings", None)
+
+    def recall(self, step: SearchStep, design: Any) -> None:
+        """Let the environment count what a step of the record has cost, without simulating it."""
+        if step.trainings is not None and self._paid is not None:
+            base: Any = self.env.unwrapped
+            base.recall(_as_played(self.env, design), step.trainings)
+
     def step(self, number: int, design: Any) -> SearchStep:
         """Simulate a design, or answer from memory."""
         known = self.known.get(_text(plain(design)))
@@ -176,6 +196,7 @@ class _Evaluator:
                 score=known.score,
                 metrics=known.metrics,
                 vector=known.vector,
+                trainings=self._paid,
                 evaluations=self.spent,
                 repeated=True,
                 error=known.error,
@@ -227,9 +248,19 @@ class _Evaluator:
             score=score,
             metrics=metrics,
             vector=vector,
+            trainings=self._paid,
             evaluations=self.spent + cost,
             error=error,
         )
+
+
+def _as_played(env: gymnasium.Env[Any, Any], design: Any) -> Any:
+    """Return the action that the innermost environment gets for a design."""
+    while isinstance(env, gymnasium.Wrapper):
+        if isinstance(env, gymnasium.ActionWrapper):
+            design = env.action(design)
+        env = env.env
+    return design
 
 
 def _replayed(writer: SearchWriter, number: int, design: Any) -> SearchStep | None:

@@ -86,6 +86,8 @@ class SearchStep(Description):
         Metrics with their units, None where not finite.
     evaluations : int
         Distinct simulations so far, this one included.
+    trainings : int or None
+        Trainings that the search had paid for by then, where they have a budget.
     repeated : bool
         Whether the same design had been proposed before: it was answered from memory.
     error : str
@@ -99,6 +101,7 @@ class SearchStep(Description):
     metrics: dict[str, float | None]
     evaluations: Annotated[int, Field(ge=0)]
     vector: tuple[float, ...] | None = None
+    trainings: int | None = None
     repeated: bool = False
     error: str = ""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -159,7 +159,7 @@ def train_in(
     hyperparameters: Mapping[str, Any],
     curve: CurveSpec,
     on_progress: Callable[[int, int], None],
-    track: Sequence[str] = (),
+    tracking: Tracking | None = None,
 ) -> Any:
     """Train an agent into a folder and return it as loaded from there.
 
@@ -183,15 +183,16 @@ def train_in(
         Points and instances of the learning curve.
     on_progress : callable
         Called with steps done and steps in all.
-    track : sequence of str
-        Trackers that are told the trainer's records, see `chipgym.experiments.tracking`.
+    tracking : Tracking, optional
+        Is started, and told the trainer's records; the caller closes it.
     """
     algorithm = find_algorithm(algorithm)
     if not (folder / TRAINING).is_file():
         shutil.rmtree(folder / POLICY, ignore_errors=True)
         values = task_hyperparameters(algorithm, task, hyperparameters)
         config = {"task": task.document(), "algorithm": algorithm, "steps": steps, "seed": seed}
-        tracking = Tracking(track, folder, {**config, "hyperparameters": values})
+        tracking = tracking or Tracking((), folder)
+        tracking.start({**config, "hyperparameters": values})
         recorder = _CurveWriter(task, curve, steps, on_progress, tracking)
         try:
             result = _trainer(algorithm, task)(
@@ -202,12 +203,8 @@ def train_in(
                 evaluate=recorder.evaluate,
                 record_every=max(1, steps // REPORTS),
             )
-        except BaseException:
-            tracking.close(failed=True)
-            raise
         finally:
             recorder.close()
-        tracking.close()
         _check_budget(task, recorder.evaluations)
         _save(folder, result, recorder, algorithm, seed, values)
     return load_trained(folder)

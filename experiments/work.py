@@ -23,9 +23,10 @@ from chipgym.experiments.policies import build_policy
 from chipgym.experiments.random_episodes import RandomEpisodes
 from chipgym.experiments.results import DONE, RECORDS, TRAINING, is_finished, result_hashes
 from chipgym.experiments.search_policy import SearchPolicy, keep_searches, search_policy
-from chipgym.leaderboards.schema import EpisodeRecord
+from chipgym.experiments.tracking import Tracking
+from chipgym.leaderboards.schema import EpisodeRecord, read_records
 from chipgym.simulators.core.errors import ChipGymError
-from chipgym.simulators.core.files import remove_unfinished, write_json
+from chipgym.simulators.core.files import read_json, remove_unfinished, write_json
 
 __all__ = [
     "record_line",
@@ -43,9 +44,12 @@ def work(job: Job, report: ProgressCallback) -> bool:
     remove_unfinished(folder)
     started, clock = timestamp(), time.monotonic()
     write_json(folder / "config.json", job.config)
-    policy = _policy(job, report)
-    trained = time.monotonic()
-    _record(job, policy, report)
+    with Tracking(job.track, folder) as tracking:
+        policy = _policy(job, report, tracking)
+        trained = time.monotonic()
+        _record(job, policy, report)
+        if job.agent.algorithm is not None:
+            _track_result(job, tracking)
     if isinstance(policy, SearchPolicy):
         keep_searches(folder, policy, job.task, job.seed, job.curve)
     elif isinstance(policy, RandomEpisodes):
@@ -70,7 +74,7 @@ def work(job: Job, report: ProgressCallback) -> bool:
     return True
 
 
-def _policy(job: Job, report: ProgressCallback) -> Any:
+def _policy(job: Job, report: ProgressCallback, tracking: Tracking) -> Any:
     """Build the policy, or train it, or load it where it was trained before an interruption."""
     if job.agent.policy is not None:
         return build_policy(job.agent.policy, job.agent.kwargs)
@@ -89,7 +93,7 @@ def _policy(job: Job, report: ProgressCallback) -> Any:
         seed=job.seed,
         hyperparameters=job.agent.hyperparameters,
         curve=job.curve,
-        track=job.track,
+        tracking=tracking,
         on_progress=lambda done, total: report(Progress(job.key, "training", done, total)),
     )
 
@@ -121,6 +125,26 @@ def _record(job: Job, policy: Any, report: ProgressCallback) -> None:
         env.close()
     report(Progress(job.key, "evaluating", len(instances), len(instances)))
     os.replace(folder / PARTIAL, folder / RECORDS)
+
+
+def _track_result(job: Job, tracking: Tracking) -> None:
+    """Tell the trackers the mean metrics; where the training was done before, of it as well."""
+    training = read_json(Path(job.folder) / TRAINING)
+    if not tracking.started:
+        config = {"task": job.task.document(), "algorithm": job.agent.algorithm, "seed": job.seed}
+        told = {name: training.get(name) for name in ("steps", "hyperparameters")}
+        tracking.start({**config, **told}, resumed=True)
+    tracking.log_result(int(training["steps"]), _mean_metrics(Path(job.folder)))
+
+
+def _mean_metrics(folder: Path) -> dict[str, float]:
+    """Mean of each metric that is known on all instances."""
+    records = list(read_records(folder / RECORDS))
+    columns = {
+        name: [record.metrics.get(name) for record in records] for name in records[0].metrics
+    }
+    known = {name: [v for v in column if v is not None] for name, column in columns.items()}
+    return {name: sum(v) / len(v) for name, v in known.items() if len(v) == len(records)}
 
 
 def record_line(record: EpisodeRecord) -> bytes:

@@ -229,6 +229,35 @@ class CoDesignBase(gym.Env[Any, Any]):
     def _train(self, outcome: Outcome) -> Outcome:
         return train(self.designs, self.provider, outcome)
 
+    @property
+    def paid_trainings(self) -> int | None:
+        """Trainings that were paid for so far; None where they have no budget."""
+        provider: Any = self.provider
+        return None if getattr(provider, "budget", None) is None else int(provider.trainings)
+
+    def begin_search(self) -> None:
+        """Give back the budget of trainings: every search has its own."""
+        if self.paid_trainings is not None:
+            provider: Any = self.provider
+            provider.begin()
+
+    def recall(self, action: Any, trainings: int) -> None:
+        """Pay for a design's networks without asking for their accuracies.
+
+        Parameters
+        ----------
+        action : array-like of int
+            A whole design, whose outcome is known from the record of a search.
+        trainings : int
+            `paid_trainings` after it.
+        """
+        design = self.designs.check(action, "action")
+        if self.paid_trainings is None:
+            return
+        provider: Any = self.provider
+        for task, network in zip(self.designs.tasks, self.designs.networks_of(design), strict=True):
+            provider.restore(task, network, trainings)
+
     def _networks(self, outcome: Outcome) -> set[tuple[str, str]]:
         """Networks of a design, each once: data set and architecture."""
         found = self.designs.networks_of(outcome.design)

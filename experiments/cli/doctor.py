@@ -1,12 +1,20 @@
-"""`chipgym doctor`: what is installed, what is missing and how to get it, and compiled kernels."""
+"""`chipgym doctor`: what is installed, what is missing and how to get it, and compiled kernels.
+
+Checked are Python, the libraries with their lowest versions, the folder of compiled kernels, cores,
+memory and disk, the environments' ids, ABC, and each extra.
+"""
 
 from __future__ import annotations
 
+import os
 import platform
+import shutil
 import sys
 import time
+import tomllib
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, metadata, requires, version
+from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -18,7 +26,7 @@ from chipgym.simulators.core.kernel_cache import cache_base
 
 __all__ = ["Check", "check_installation", "doctor"]
 
-Status = Literal["ok", "missing", "problem"]
+Status = Literal["ok", "low", "missing", "problem"]
 EXTRA_PURPOSES = {
     "search": "search agents",
     "exact": "proven optima with CP-SAT",
@@ -29,7 +37,12 @@ EXTRA_PURPOSES = {
     "images": "images of packages, to train networks on",
     "zigzag": "the ZigZag cost model",
     "onnx": "import of ONNX networks",
+    "docs": "this documentation as a site",
+    "dev": "tests, linters and packaging",
 }
+GIB = 2**30
+LEAST_MEMORY_GIB, LEAST_DISK_GIB = 2.0, 2.0
+"""What two worker processes with PyTorch need, and what a published suite writes."""
 OLDEST_PYTHON = (3, 11)
 
 
@@ -40,8 +53,9 @@ class Check:
     Attributes
     ----------
     name : str
-    status : {"ok", "missing", "problem"}
-        ``missing``: an optional part is not there; ``problem``: ChipGym does not work like this.
+    status : {"ok", "low", "missing", "problem"}
+        ``low``: little is left of a resource; ``missing``: an optional part is not there;
+        ``problem``: ChipGym does not work like this.
     found : str
         What was found.
     advice : str
@@ -83,27 +97,40 @@ def check_installation() -> list[Check]:
         found = "imported from a folder: required versions are unknown"
         checks.append(Check("chipgym", "missing", found, "pip install -e ."))
     checks += [_check_library(name, lowest) for name, lowest in core.items()]
-    checks += [_check_kernel_cache(), _check_registration(), _check_abc()]
+    checks += [_check_kernel_cache(), _check_cores(), _check_memory(), _check_disk()]
+    checks += [_check_registration(), _check_abc()]
     return checks + [_check_extra(extra, names) for extra, names in extras.items() if names]
 
 
-def _requirements() -> tuple[dict[str, str], dict[str, list[str]]]:
-    """Return the lowest version of each core library, and the libraries of each extra."""
+def _requirements() -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+    """Return the lowest version of each core library, and the same of each extra."""
     core: dict[str, str] = {}
-    extras: dict[str, list[str]] = {extra: [] for extra in EXTRA_PURPOSES}
-    try:
-        lines = requires("chipgym") or []
-    except PackageNotFoundError:
-        lines = []
-    for line in lines:
+    extras: dict[str, dict[str, str]] = {extra: {} for extra in EXTRA_PURPOSES}
+    for line in _requirement_lines():
         requirement, _, marker = line.partition(";")
         name, _, lowest = requirement.partition(">=")
+        name = name.partition("[")[0].strip()
         extra = marker.partition("==")[2].strip(" '\"")
         if not marker:
-            core[name.strip()] = lowest.strip()
-        elif extra in extras:
-            extras[extra].append(name.strip())
+            core[name] = lowest.strip()
+        elif extra in extras and name != "chipgym":
+            extras[extra][name] = lowest.strip()
     return core, extras
+
+
+def _requirement_lines() -> list[str]:
+    """Return what the installed package asks for, or else the project file of a checkout."""
+    try:
+        lines = requires("chipgym")
+    except PackageNotFoundError:
+        lines = None
+    project = Path(chipgym.__file__).resolve().parents[1] / "pyproject.toml"
+    if lines is not None or not project.is_file():
+        return lines or []
+    document = tomllib.loads(project.read_text(encoding="utf-8"))["project"]
+    extras = document["optional-dependencies"]
+    optional = [f"{line}; extra == '{extra}'" for extra in extras for line in extras[extra]]
+    return [*document["dependencies"], *optional]
 
 
 def _check_python() -> Check:
@@ -143,6 +170,38 @@ def _check_kernel_cache() -> Check:
     return Check("kernel cache", "missing", "no writable folder: every process compiles", advice)
 
 
+def _check_cores() -> Check:
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return Check("cores", "ok", f"{usable} usable of {os.cpu_count()}")
+
+
+def _check_memory() -> Check:
+    try:
+        page = os.sysconf("SC_PAGE_SIZE")
+        free, size = (os.sysconf(name) * page for name in ("SC_AVPHYS_PAGES", "SC_PHYS_PAGES"))
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        known = dict(line.split(":", 1) for line in lines)
+        free = int(known["MemAvailable"].split()[0]) * 1024
+    except (OSError, ValueError, KeyError, AttributeError):
+        return Check("memory", "ok", "free memory is not known on this system")
+    found = f"{free / GIB:.1f} GiB free of {size / GIB:.1f} GiB"
+    if free < LEAST_MEMORY_GIB * GIB:
+        return Check("memory", "low", found, "end other programs, or use --workers 1")
+    return Check("memory", "ok", found)
+
+
+def _check_disk() -> Check:
+    """Look where runs are written by default: below the working directory."""
+    try:
+        usage = shutil.disk_usage(Path.cwd())
+    except OSError as error:
+        return Check("disk", "low", str(error), "change to a folder that exists")
+    found = f"{usage.free / GIB:.1f} GiB free in {Path.cwd()}"
+    if usage.free < LEAST_DISK_GIB * GIB:
+        return Check("disk", "low", found, "name a folder on a larger disk with --out")
+    return Check("disk", "ok", found)
+
+
 def _check_registration() -> Check:
     try:
         import gymnasium
@@ -174,26 +233,25 @@ def _check_abc() -> Check:
         return Check("ABC", "missing", str(error), advice)
 
 
-def _check_extra(extra: str, libraries: list[str]) -> Check:
-    name = f"[{extra}]"
-    absent = [library for library in libraries if not _installed(library)]
-    purpose = EXTRA_PURPOSES[extra]
-    if not absent:
-        return Check(name, "ok", f"{purpose}: {', '.join(libraries)}")
-    found = f"{purpose}: without {', '.join(absent)}"
-    return Check(name, "missing", found, f"pip install 'chipgym[{extra}]'")
-
-
-def _installed(library: str) -> bool:
-    try:
-        metadata(library)
-    except PackageNotFoundError:
-        return False
-    return True
+def _check_extra(extra: str, libraries: dict[str, str]) -> Check:
+    found, lacking = [], []
+    for library, lowest in libraries.items():
+        check = _check_library(library, lowest)
+        if check.status == "ok":
+            found.append(f"{library} {check.found}")
+        elif check.found == "not installed":
+            lacking.append(library)
+        else:
+            lacking.append(f"{library} >= {lowest} ({check.found.partition(',')[0]} is here)")
+    name, text = f"[{extra}]", EXTRA_PURPOSES[extra]
+    if lacking:
+        advice = f"pip install 'chipgym[{extra}]'"
+        return Check(name, "missing", f"{text}: without {', '.join(lacking)}", advice)
+    return Check(name, "ok", f"{text}: {', '.join(found)}")
 
 
 def _table(checks: list[Check]) -> Table:
-    colours = {"ok": "green", "missing": "yellow", "problem": "red"}
+    colours = {"ok": "green", "low": "yellow", "missing": "yellow", "problem": "red"}
     table = Table(title=f"ChipGym {chipgym.__version__}", title_justify="left")
     for column in ("what", "state", "found", "to get it"):
         table.add_column(column, overflow="fold")

@@ -10,6 +10,9 @@ from __future__ import annotations
 import dataclasses
 import os
 import signal
+import socket
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter, deque
@@ -28,6 +31,9 @@ __all__ = ["RayExecutor"]
 POLL_S = 1.0
 VISIBLE_S = 10.0
 """Seconds that a shared file system may take to show what a worker has written."""
+
+CONNECT_S, HEALTH_S = 5.0, 120.0
+"""Seconds for a connection to a cluster, and for its answer."""
 
 MIB = 2**20
 
@@ -144,6 +150,8 @@ def _start(ray: Any, workers: int, address: str | None) -> None:
     SimulationError
         There is no cluster at the address, or Ray does not start.
     """
+    if address is not None:
+        _check_address(address)
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     where: dict[str, Any] = {"address": address}
@@ -154,13 +162,39 @@ def _start(ray: Any, workers: int, address: str | None) -> None:
     try:
         with one_thread():
             ray.init(**where, log_to_driver=False, logging_level="ERROR")
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except Exception as error:  # Ray raises many kinds, bare ones among them
+        ray.shutdown()
         raise SimulationError(f"Ray does not start at {address or 'this machine'}: {error}") from (
             error
         )
     finally:
         for number, handler in kept.items() if main else ():
             signal.signal(number, handler)
+
+
+def _check_address(address: str) -> None:
+    """Ask whether a cluster is at an address, in a process of its own and with a limit of time.
+
+    Where nobody or somebody else listens, Ray tries for a minute, and then ends the whole process
+    instead of raising an error.
+    """
+    if "://" in address or ":" not in address:  # Ray's client, or a name such as "auto"
+        return
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), CONNECT_S).close()
+        command = [sys.executable, "-m", "ray.scripts.scripts", "health-check"]
+        asked = subprocess.run(
+            [*command, "--address", address],
+            capture_output=True,
+            check=False,
+            timeout=HEALTH_S,
+            stdin=subprocess.DEVNULL,
+        )
+    except (OSError, ValueError, OverflowError, subprocess.TimeoutExpired) as error:
+        raise SimulationError(f"no Ray cluster at {address}: {error}") from error
+    if asked.returncode:
+        raise SimulationError(f"no healthy Ray cluster at {address}: what listens there is not Ray")
 
 
 def _run(job: Job) -> JobOutcome:

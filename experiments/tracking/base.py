@@ -1,5 +1,8 @@
 """The protocol of trackers, the table of them, and several at once.
 
+A tracker is told the configuration of a training, its curve, and at last the mean metrics of the
+test instances.
+
 Nothing that counts depends on a tracker: results are in the run's own files. So one that fails
 half-way (a server that is gone) is dropped with a line on standard error, and the training goes on.
 """
@@ -11,7 +14,8 @@ import importlib.util
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol, cast
+from types import TracebackType
+from typing import Any, Protocol, Self, cast
 
 from chipgym.simulators.core.errors import MissingLibraryError, SimulationError, UnknownNameError
 
@@ -40,7 +44,11 @@ class TrackingError(SimulationError):
 
 
 class Tracker(Protocol):
-    """Takes the numbers of one training. Its class is called with (folder, name, configuration)."""
+    """Takes the numbers of one training.
+
+    Its class is called with the folder, the name, the configuration, and whether the training was
+    recorded before.
+    """
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
         """Take named numbers after so many environment steps."""
@@ -89,31 +97,55 @@ def _installed(library: str) -> bool:
 
 
 class Tracking:
-    """Trackers of one training, by name.
+    """Trackers of one training, by name; a context that closes them.
 
     Parameters
     ----------
     names : sequence of str
     folder : Path
         Result folder of the training.
-    config : mapping
-        What is trained, as JSON.
-
-    Raises
-    ------
-    MissingLibraryError
-        A library is not installed.
-    TrackingError
-        A tracker could not be started: no login, no server.
     """
 
-    def __init__(self, names: Sequence[str], folder: Path, config: Mapping[str, Any]) -> None:
+    def __init__(self, names: Sequence[str], folder: Path) -> None:
+        self._names, self._folder = tuple(names), folder
         self._trackers: dict[str, Tracker] = {}
-        for name in check_trackers(names):
+        self._last = 0
+        self.started = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close(failed=kind is not None)
+
+    def start(self, config: Mapping[str, Any], resumed: bool = False) -> None:
+        """Open the records of a training.
+
+        Parameters
+        ----------
+        config : mapping
+            What is trained, as JSON.
+        resumed : bool
+            Whether the training itself was done, and recorded, by an earlier process.
+
+        Raises
+        ------
+        MissingLibraryError
+            A library is not installed.
+        TrackingError
+            A tracker could not be started: no login, no server.
+        """
+        self.started = True
+        for name in check_trackers(self._names):
             module, _, attribute = TRACKERS[name][0].partition(":")
             kind = getattr(importlib.import_module(module), attribute)
             try:
-                tracker = kind(folder, folder.name, dict(config))
+                tracker = kind(self._folder, self._folder.name, dict(config), resumed)
             except Exception as error:  # whatever a foreign library raises
                 self.close(failed=True)
                 if name == "tensorboard":  # our own files: a full disk is said to be one
@@ -129,14 +161,24 @@ class Tracking:
             for name, value in record.items()
             if name != "steps"
         }
-        for name in list(self._trackers):
-            self._guarded(name, "log", step, values)
+        self._log(step, values)
+
+    def log_result(self, step: int, metrics: Mapping[str, float]) -> None:
+        """Take the mean metrics of the test instances, after the training's last step."""
+        self._log(
+            max(step, self._last), {f"test/{name}": float(value) for name, value in metrics.items()}
+        )
 
     def close(self, failed: bool = False) -> None:
         """End all records."""
         for name in list(self._trackers):
             self._guarded(name, "close", failed)
         self._trackers.clear()
+
+    def _log(self, step: int, values: Mapping[str, float]) -> None:
+        self._last = step  # W&B refuses steps that go back
+        for name in list(self._trackers):
+            self._guarded(name, "log", step, values)
 
     def _guarded(self, name: str, method: str, *arguments: Any) -> None:
         try:

@@ -20,7 +20,7 @@ class MlflowTracker:
     The client is used, not MLflow's active run, so the user's own runs are not touched.
     """
 
-    def __init__(self, folder: Path, name: str, config: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, name: str, config: dict[str, Any], resumed: bool) -> None:
         from mlflow.tracking import MlflowClient
 
         self._client = MlflowClient()

@@ -15,9 +15,10 @@ __all__ = ["TensorBoardTracker"]
 class TensorBoardTracker:
     """Writes event files; `tensorboard --logdir FOLDER` shows those of all trainings below it."""
 
-    def __init__(self, folder: Path, name: str, config: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, name: str, config: dict[str, Any], resumed: bool) -> None:
         place = folder / "tensorboard"
-        shutil.rmtree(place, ignore_errors=True)  # an interrupted training begins anew
+        if not resumed:  # an interrupted training begins anew
+            shutil.rmtree(place, ignore_errors=True)
         self._events = EventFile(place)
 
     def log(self, step: int, values: Mapping[str, float]) -> None:

@@ -13,7 +13,7 @@ __all__ = ["WandbTracker"]
 class WandbTracker:
     """One run of W&B for each training, in the project ``WANDB_PROJECT``, by default chipgym."""
 
-    def __init__(self, folder: Path, name: str, config: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, name: str, config: dict[str, Any], resumed: bool) -> None:
         import wandb
 
         project = os.environ.get("WANDB_PROJECT", "chipgym")

@@ -69,3 +69,28 @@ def test_the_longest_job_bounds_the_whole() -> None:
     assert total_seconds([10.0, 1.0, 1.0], 4) == 10.0
     assert total_seconds([2.0] * 8, 4) == 4.0
     assert total_seconds([], 4) == 0.0
+
+
+def test_the_stored_calibration_is_renewed_by_a_command(
+    tmp_path: Path, run_fakes: Any, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    run_fakes(tmp_path / "done")
+    path = tmp_path / "calibration.json"
+    monkeypatch.setattr(estimate, "CALIBRATION", path)
+    kinds = {"other | default | policy random": estimate.KindTimes(instance_s=3.0)}
+    old = estimate.Calibration(yardstick_per_s=1000.0, kinds=kinds)
+    old.save(path)
+    estimate.main([str(tmp_path / "done"), "--made-by", "a test"])
+    found = estimate.Calibration.load(path)
+    assert found.command == "a test"
+    assert found.cpu
+    kept = found.kinds["other | default | policy random"].instance_s
+    assert kept == pytest.approx(3.0 * 1000.0 / found.yardstick_per_s, rel=0.01)
+    estimate.main([str(tmp_path / "done"), "--made-by", "a test", "--share", "0.5", "--alone"])
+    half = estimate.Calibration.load(path)
+    assert set(half.kinds) == set(found.kinds) - set(kinds)
+    for kind, times in half.kinds.items():
+        assert times.instance_s == pytest.approx(found.kinds[kind].instance_s / 2, rel=0.02)
+    with pytest.raises(SystemExit):
+        estimate.main([str(tmp_path), "--made-by", "nothing"])
+    assert "no finished jobs" in capsys.readouterr().err

