@@ -205,8 +205,10 @@ def train_in(
             )
         finally:
             recorder.close()
-        _check_budget(task, recorder.evaluations)
-        _save(folder, result, recorder, algorithm, seed, values)
+        # The result counts what the records do not: episodes that chose among contenders.
+        evaluations = int(getattr(result, "evaluations", recorder.evaluations))
+        _check_budget(task, evaluations)
+        _save(folder, result, recorder, algorithm, seed, evaluations, values)
     return load_trained(folder)
 
 
@@ -293,7 +295,9 @@ class _CurveWriter:
     def listen(self, record: Mapping[str, float]) -> None:
         """Take a record of the trainer: progress, and a point where it was evaluated."""
         steps = int(record["steps"])
-        self.evaluations += int(record.get("episodes", 0))
+        # A trainer of one's own may count episodes only.
+        episodes = self.evaluations + record.get("episodes", 0)
+        self.evaluations = int(record.get("evaluations", episodes))
         found = {k: v for k, v in record.items() if k.startswith(EVALUATION)}
         if found:
             instances = tuple(int(name.rpartition("-")[2]) for name in found)
@@ -371,6 +375,7 @@ def _save(
     recorder: _CurveWriter,
     algorithm: str,
     seed: int,
+    evaluations: int,
     values: Mapping[str, Any],
 ) -> None:
     """Save the agent and its curve; the file that says so comes last."""
@@ -385,7 +390,7 @@ def _save(
         "algorithm": algorithm,
         "seed": seed,
         "steps": int(result.steps),
-        "evaluations": recorder.evaluations,
+        "evaluations": evaluations,
         "hyperparameters": dict(values),
     }
     write_json(folder / TRAINING, training)

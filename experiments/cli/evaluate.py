@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from chipgym.experiments.cli.output import output_console, parse_settings, print_json, quantity
+from chipgym.experiments.cli.output import output_console, parse_settings, print_json
+from chipgym.experiments.texts import quantity
 from chipgym.simulators.core.errors import FileFormatError, InvalidValueError
 
 __all__ = ["evaluate"]

@@ -48,6 +48,17 @@ def test_agents_are_trained_once_per_task_and_seed(
     assert line.evaluations == 101  # the trainer reports an episode a step; and the test episode
 
 
+def test_evaluations_of_a_training_are_those_of_the_simulator(
+    tmp_path: Path, run_fakes: RunFakes, learner: dict[str, Any]
+) -> None:
+    learner["algorithm"] = "fake_scheduling:train_counting"
+    run = run_fakes(tmp_path / "run", agents=[learner], seeds=[0])
+    for result in run.results:
+        assert result.training_evaluations == 507  # 100 episodes, and the choice of the policy
+        assert {point.evaluations for point in result.curve} <= set(range(5, 501, 5))
+        assert result.curve[-1].evaluations > 400
+
+
 def test_an_interruption_after_training_does_not_repeat_it(
     tmp_path: Path, run_fakes: RunFakes, suite_document: dict[str, Any], learner: dict[str, Any]
 ) -> None:

@@ -225,6 +225,20 @@ def train_biased(
     return SimpleNamespace(policy=SimpleNamespace(save=save), steps=total_steps)
 
 
+def train_counting(env_factory: Any, total_steps: int, seed: int, **rest: Any) -> SimpleNamespace:
+    """Like `train_biased`, five evaluations an episode; seven more chose the policy."""
+    tell, spent = rest.pop("callback"), 0
+
+    def callback(record: dict[str, float]) -> None:
+        nonlocal spent
+        spent += 5
+        tell({**record, "evaluations": float(spent)})
+
+    result = train_biased(env_factory, total_steps, seed, callback=callback, **rest)
+    result.evaluations = spent + 7
+    return result
+
+
 def load_policy(folder: str | os.PathLike[str]) -> Biased:
     """Load what `train_biased` saved."""
     return Biased(**json.loads((Path(folder) / "policy.json").read_text()))
