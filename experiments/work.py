@@ -24,7 +24,8 @@ from chipgym.experiments.random_episodes import RandomEpisodes
 from chipgym.experiments.results import DONE, RECORDS, TRAINING, is_finished, result_hashes
 from chipgym.experiments.search_policy import SearchPolicy, keep_searches, search_policy
 from chipgym.experiments.tracking import Tracking
-from chipgym.leaderboards.schema import EpisodeRecord, read_records
+from chipgym.leaderboards.records import read_records
+from chipgym.leaderboards.schema import EpisodeRecord
 from chipgym.simulators.core.errors import ChipGymError
 from chipgym.simulators.core.files import read_json, remove_unfinished, write_json
 
