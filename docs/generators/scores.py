@@ -7,7 +7,13 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
-from chipgym.leaderboards.ranking import Entry, load_entries, rank, rank_task
+from chipgym.leaderboards.ranking import (
+    Entry,
+    boards_of,
+    by_suite,
+    load_entries,
+    task_result,
+)
 from chipgym.leaderboards.schema import TaskResult
 from generators.markdown import ROOT, short, table
 
@@ -51,7 +57,7 @@ def entries(folder: Path = SUBMISSIONS) -> tuple[Entry, ...]:
 def score_section(env_id: str, folder: Path = SUBMISSIONS, suite: str = SUITE) -> str:
     """Section with a table for each task of a suite on an environment, best method first."""
     text = "\n## Baseline scores\n\n"
-    group = rank(entries(folder)).get(suite, [])
+    group = by_suite(entries(folder)).get(suite, [])
     tables = list(_tables(group, env_id))
     if not tables:
         return text + f"No verified submission of `{suite}` is there yet.\n"
@@ -60,16 +66,11 @@ def score_section(env_id: str, folder: Path = SUBMISSIONS, suite: str = SUITE) -
 
 
 def _tables(group: Sequence[Entry], env_id: str) -> Iterator[str]:
-    labels = dict.fromkeys(
-        label
-        for entry in group
-        for label, name in entry.verification.suite_tasks.items()
-        if name == env_id
-    )
-    for label in labels:
-        found = rank_task(group, label)
-        if found:
-            yield _task_table(label, found)
+    for board in boards_of(group) if group else []:
+        found = [(row.entry, task_result(row.entry, board.name)) for row in board.rows]
+        ranked = [(entry, result) for entry, result in found if result is not None]
+        if board.level == "task" and ranked and ranked[0][1].env == env_id:
+            yield _task_table(board.name, ranked)
 
 
 def _task_table(label: str, found: Sequence[tuple[Entry, TaskResult]]) -> str:
