@@ -19,7 +19,7 @@ PAGES += [*sorted((ROOT / "docs").rglob("*.md"))]
 PAGES += [*sorted((ROOT / "experiments" / "papers").glob("*/page.md"))]
 TUTORIALS = sorted((ROOT / "examples").glob("*.py"))
 # Commands of others, which are not looked into.
-FOREIGN = ("pip install ", ".ci/run", ".venv/bin/", "source ", "tensorboard ", "git ", "#")
+FOREIGN = ("pip install ", "ray ", ".ci/run", ".venv/bin/", "source ", "tensorboard ", "git ", "#")
 
 
 def name(page: Path) -> str:

@@ -48,7 +48,7 @@ def test_stored_references_are_what_their_command_makes(path: Path) -> None:
         pytest.skip("another ABC than the references'")
     assert references.simulator_version == facts.simulator_version, MAKE_AGAIN
     assert stored_references(task, facts.simulator_version) == references, MAKE_AGAIN
-    assert references.excluded == ()
+    assert len(references.excluded) < len(references.instances)
     if task.env.startswith(CHEAP):
         made = measure_references(task, facts, references.command)
         for entry in made.instances:
@@ -107,4 +107,5 @@ def test_references_of_a_run_are_those_that_would_be_measured(
     document["tasks"] = [{"env": "chipgym/SocScheduling-v0", "instances": 1}]
     path.write_text(yaml.safe_dump(document))
     done = CliRunner().invoke(app, arguments)
-    assert "a run with the task" in str(done.exception)
+    assert done.exit_code != 0
+    assert "a run with the task" in " ".join(f"{done.output} {done.exception}".split())

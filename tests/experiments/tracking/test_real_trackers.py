@@ -16,7 +16,7 @@ import pytest
 from chipgym.experiments.jobs import execute_job, make_job
 from chipgym.experiments.results import read_curve
 from chipgym.experiments.suite import AgentSpec, CurveSpec, TaskSpec
-from chipgym.leaderboards.schema import read_records
+from chipgym.leaderboards.records import read_records
 
 pytestmark = [
     pytest.mark.slow,

@@ -15,7 +15,7 @@ from chipgym.experiments.suite import AgentSpec, CurveSpec, TaskSpec
 from chipgym.experiments.tracking import Tracking, check_trackers
 from chipgym.experiments.tracking.base import TrackingError
 from chipgym.experiments.tracking.event_file import EventFile
-from chipgym.leaderboards.schema import read_records
+from chipgym.leaderboards.records import read_records
 from chipgym.simulators.core.errors import MissingLibraryError, UnknownNameError
 
 

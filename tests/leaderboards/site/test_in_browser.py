@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import itertools
 import json
 import re
 import shutil
@@ -125,16 +126,19 @@ def visit(web: Web, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str],
 @pytest.fixture(scope="module")
 def drive(web: Web, visit: Callable[[str], Visit]) -> Callable[[str, str], Any]:
     """Let a page at the same address drive one of the site's pages; returns what it found."""
+    numbers = itertools.count()
 
     def run(path: str, script: str) -> Any:
-        (web.extra / "driver.html").write_text(
+        # The browser may keep a page of the same name that was written in the same second.
+        driver = f"driver-{next(numbers)}.html"
+        (web.extra / driver).write_text(
             f'<iframe src="{path}" width="{DESK}" height="800"></iframe><output></output><script>'
             'const frame = document.querySelector("iframe");'
             "const write = (found) => {"
             ' document.querySelector("output").textContent = JSON.stringify(found); };'
             f"{script}</script>"
         )
-        found = visit("driver.html")
+        found = visit(driver)
         # Refused requests and broken scripts would stand here.
         assert found.console == []
         output = re.search(r"<output>(.*?)</output>", found.dom, re.DOTALL)
