@@ -35,7 +35,7 @@ $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(BIN)/python
 	$(BIN)/python -m pip install $(PIP_FLAGS) -c constraints.txt -e ".[dev]"
 	@touch $@ $(VENV)/.installed
 
-demo: $(VENV)/.installed ## install, then train and rank agents of all families (about 4 minutes)
+demo: $(VENV)/.installed ## install, then train and rank agents of all families (about 6 minutes)
 	$(BIN)/chipgym benchmark quick $(DEMO_ARGS)
 
 test: $(VENV)/.installed-dev ## install with the development tools, then run the tests
